@@ -1,0 +1,85 @@
+// Package endpoint turns a service method into a go-kit endpoint that knows
+// its types, and wraps it in the middleware that every endpoint must pass.
+package endpoint
+
+import (
+	"context"
+	"reflect"
+	"runtime"
+	"strings"
+
+	"github.com/go-kit/kit/endpoint"
+)
+
+// Endpoint is one service method, ready to be wrapped and served.
+type Endpoint struct {
+	Name      string // the method's name: its span, its metric, its operationId
+	Doc       string // one sentence
+	Anonymous bool   // callers need no token
+	Hidden    bool   // not reachable through the gateway
+	Rate      Rate
+	Request   reflect.Type
+	Response  reflect.Type
+	New       func() any        // makes the request that Invoke takes: a pointer to a zero Request
+	Invoke    endpoint.Endpoint // calls the method
+}
+
+// Rate bounds how often one caller (a user, or an address when nobody is
+// logged in) may call an endpoint of one instance.
+type Rate struct {
+	PerSecond float64 // sustained; 0 means no bound
+	Burst     int     // at once
+}
+
+// DefaultRate holds for an endpoint whose row says nothing else.
+var DefaultRate = Rate{PerSecond: 50, Burst: 100}
+
+// New makes an endpoint of a service method.
+func New[Req, Resp any](method func(context.Context, Req) (Resp, error), doc string) Endpoint {
+	return Endpoint{
+		Name:     nameOf(method),
+		Doc:      doc,
+		Rate:     DefaultRate,
+		Request:  reflect.TypeFor[Req](),
+		Response: reflect.TypeFor[Resp](),
+		New:      func() any { return new(Req) },
+		Invoke: func(ctx context.Context, req any) (any, error) {
+			return method(ctx, *req.(*Req))
+		},
+	}
+}
+
+// None is a request or an answer with nothing in it.
+type None struct{}
+
+// Do makes an endpoint of a service method that answers nothing but success.
+func Do[Req any](method func(context.Context, Req) error, doc string) Endpoint {
+	e := New(func(ctx context.Context, r Req) (None, error) { return None{}, method(ctx, r) }, doc)
+	e.Name = nameOf(method)
+	return e
+}
+
+// Public lets callers in without a token.
+func (e Endpoint) Public() Endpoint { e.Anonymous = true; return e }
+
+// Internal keeps the endpoint away from the gateway: other services may call
+// it, the world may not.
+func (e Endpoint) Internal() Endpoint { e.Hidden = true; return e }
+
+// Named gives the endpoint another name than its method's, for a method that
+// is served at two paths.
+func (e Endpoint) Named(name string) Endpoint { e.Name = name; return e }
+
+// Limit allows each caller n requests a second, and twice that at once.
+func (e Endpoint) Limit(perSecond float64) Endpoint {
+	e.Rate = Rate{PerSecond: perSecond, Burst: max(1, int(2*perSecond))}
+	return e
+}
+
+// nameOf returns the name of a method value: "notes.(*Service).Create-fm" is
+// "Create", and so is the function "notes.Create[...]".
+func nameOf(method any) string {
+	name := runtime.FuncForPC(reflect.ValueOf(method).Pointer()).Name()
+	name = strings.TrimSuffix(strings.TrimSuffix(name, "-fm"), "[...]")
+	return name[strings.LastIndexByte(name, '.')+1:]
+}

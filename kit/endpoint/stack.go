@@ -1,0 +1,41 @@
+package endpoint
+
+import (
+	"github.com/go-kit/kit/endpoint"
+	"github.com/go-kit/log"
+	"github.com/trellis-go/trellis/kit/telemetry"
+	"github.com/trellis-go/trellis/kit/token"
+)
+
+// Stack is the middleware around every endpoint of a service.
+type Stack struct {
+	Logger   log.Logger
+	Tracer   *telemetry.Tracer
+	Verifier *token.Verifier
+
+	requests requestMetrics
+	limiter  *limiter
+}
+
+// NewStack returns the stack of one service. Its metrics are registered once, here.
+func NewStack(logger log.Logger, metrics *telemetry.Metrics, tracer *telemetry.Tracer, verifier *token.Verifier) *Stack {
+	return &Stack{
+		Logger: logger, Tracer: tracer, Verifier: verifier,
+		requests: newRequestMetrics(metrics),
+		limiter:  newLimiter(),
+	}
+}
+
+// Wrap returns e behind the stack. This is the order, the outermost first.
+func (s *Stack) Wrap(e Endpoint) endpoint.Endpoint {
+	return endpoint.Chain(
+		s.identify(e),
+		s.trace(e),
+		s.log(e),
+		s.measure(e),
+		s.recover(e),
+		s.limit(e),
+		s.authenticate(e),
+		s.breaker(e),
+	)(e.Invoke)
+}
