@@ -1,0 +1,240 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	kit "github.com/go-kit/kit/endpoint"
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/fault"
+)
+
+// Keeper keeps what requests with an Idempotency-Key were answered, for
+// KeptFor. Whoever reads its store learns neither keys nor requests nor
+// answers: it is given hashes, and answers sealed with the client's key.
+type Keeper interface {
+	// Begin claims a key. A key that is new, or whose claim is older than
+	// ClaimedFor, is Claimed; ID is then what the request may name what it
+	// creates, the same in every claim. Otherwise State says what there is.
+	Begin(ctx context.Context, key Hash, id uuid.UUID, fingerprint Hash) (Kept, error)
+	// Finish keeps the sealed answer of a claimed key.
+	Finish(ctx context.Context, key Hash, sealed []byte) error
+	// Release gives a claim up: the next one gets it at once, with the same ID.
+	Release(ctx context.Context, key Hash) error
+}
+
+// Hash is a SHA-256.
+type Hash = [sha256.Size]byte
+
+// How long an answer is kept, and how long an unfinished request holds its key.
+const (
+	KeptFor    = 24 * time.Hour
+	ClaimedFor = time.Minute
+)
+
+// Kept is what a Keeper knows of a key.
+type Kept struct {
+	State       KeyState
+	ID          uuid.UUID
+	Fingerprint Hash // of the request that came first
+	Sealed      []byte
+}
+
+// KeyState is where the request behind a key stands.
+type KeyState int
+
+const (
+	Claimed  KeyState = iota // it is this one's to run
+	Running                  // another is at it
+	Finished                 // it has its answer
+)
+
+var (
+	errKeyMalformed = fault.New(fault.Malformed, "idempotency_key_malformed", "Idempotency-Key takes 1 to 255 visible ASCII characters.")
+	errKeyRunning   = fault.New(fault.Conflict, "idempotency_key_running", "The first request with this Idempotency-Key is still running.").After(time.Second)
+	errKeyReused    = fault.New(fault.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request.")
+)
+
+// idempotent answers a repeated request with what the first one was answered.
+func idempotent(keeper Keeper, r Route, next kit.Endpoint) kit.Endpoint {
+	return func(ctx context.Context, req any) (any, error) {
+		x := req.(*exchange)
+		values := x.in.Header["Idempotency-Key"]
+		if len(values) == 0 {
+			return next(ctx, req)
+		}
+		if len(values) > 1 || !visible(values[0]) {
+			return nil, errKeyMalformed
+		}
+		body, err := x.body(r.BodyMax)
+		if err != nil {
+			return nil, err
+		}
+		k, err := deriveKey(endpoint.Caller(ctx).ID, r, values[0])
+		if err != nil {
+			return nil, err
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, err
+		}
+		fingerprint := k.fingerprint(x.in.URL.RequestURI(), body)
+		kept, err := keeper.Begin(ctx, k.name, id, fingerprint)
+		switch {
+		case err != nil:
+			return nil, err
+		case !hmac.Equal(kept.Fingerprint[:], fingerprint[:]):
+			return nil, errKeyReused
+		case kept.State == Running:
+			return nil, errKeyRunning
+		case kept.State == Finished:
+			return k.open(kept.Sealed)
+		}
+		x.NewID = kept.ID
+		return k.run(ctx, keeper, x, next)
+	}
+}
+
+// run calls next and keeps its answer, if it is one to keep.
+func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, next kit.Endpoint) (any, error) {
+	kept := false
+	defer func() {
+		if !kept { // a failure, a panic: the next try begins anew
+			_ = keeper.Release(context.WithoutCancel(ctx), k.name) // else the claim runs out by itself
+		}
+	}()
+	result, err := next(ctx, x)
+	if err != nil {
+		if !keepable4xx(err) {
+			return nil, err
+		}
+		result = problemResponse(err, x.in.URL.EscapedPath(), x.RequestID)
+	}
+	sealed, sealErr := k.seal(result.(*response))
+	if sealErr == nil {
+		sealErr = keeper.Finish(context.WithoutCancel(ctx), k.name, sealed)
+	}
+	if sealErr != nil {
+		return nil, fmt.Errorf("idempotency key: %w", sealErr)
+	}
+	kept = true
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// keepable4xx tells whether a refusal is the request's answer for good, and
+// not one about its time or its caller's haste.
+func keepable4xx(err error) bool {
+	switch kind := fault.Of(err).Kind; kind {
+	case fault.Unauthenticated, fault.RequestTimeout, fault.TooMany, fault.Canceled:
+		return false
+	default:
+		return !kind.Failure()
+	}
+}
+
+func visible(s string) bool {
+	if s == "" || len(s) > 255 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// idempotencyKey is what is derived from a caller's key: its name in the
+// store, and the secrets that make the store's content unreadable without it.
+type idempotencyKey struct {
+	name  Hash
+	print []byte
+	aead  cipher.AEAD
+}
+
+func deriveKey(caller string, r Route, text string) (k idempotencyKey, err error) {
+	secret := []byte(r.Method + " " + r.Path + "\x00" + caller + "\x00" + text)
+	material, err := hkdf.Key(sha256.New, secret, nil, "trellis idempotency key", 96)
+	if err != nil {
+		return k, err
+	}
+	copy(k.name[:], material[:32])
+	k.print = material[32:64]
+	block, err := aes.NewCipher(material[64:])
+	if err != nil {
+		return k, err
+	}
+	k.aead, err = cipher.NewGCM(block)
+	return k, err
+}
+
+func (k idempotencyKey) fingerprint(uri string, body []byte) (h Hash) {
+	mac := hmac.New(sha256.New, k.print)
+	mac.Write([]byte(uri))
+	mac.Write([]byte{0})
+	mac.Write(body)
+	mac.Sum(h[:0])
+	return h
+}
+
+// keptResponse is a response as the store has it, under seal.
+type keptResponse struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+func (k idempotencyKey) seal(r *response) ([]byte, error) {
+	kept := keptResponse{Status: r.status, Header: r.header}
+	if r.body != nil {
+		kept.Body = r.body.Bytes()
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return nil, err
+	}
+	nonce := make([]byte, k.aead.NonceSize(), k.aead.NonceSize()+len(text)+k.aead.Overhead())
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, err
+	}
+	return k.aead.Seal(nonce, nonce, text, k.name[:]), nil
+}
+
+func (k idempotencyKey) open(sealed []byte) (*response, error) {
+	n := k.aead.NonceSize()
+	if len(sealed) < n {
+		return nil, errors.New("idempotency key: what is kept is too short")
+	}
+	text, err := k.aead.Open(nil, sealed[:n], sealed[n:], k.name[:])
+	if err != nil {
+		return nil, fmt.Errorf("idempotency key: %w", err)
+	}
+	var kept keptResponse
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return nil, fmt.Errorf("idempotency key: %w", err)
+	}
+	r := &response{status: kept.Status, header: kept.Header}
+	if r.header == nil {
+		r.header = http.Header{}
+	}
+	r.header["Idempotency-Replayed"] = []string{"true"}
+	if kept.Body != nil {
+		r.body = bytes.NewBuffer(kept.Body)
+	}
+	return r, nil
+}
