@@ -1,0 +1,185 @@
+package testenv
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/modfile"
+)
+
+const (
+	consulModule  = "github.com/hashicorp/consul"
+	consulVersion = "1.22.3" // of 1.21 and 1.22 the only one whose modules are all published
+)
+
+// ConsulBinary returns the path of a Consul: the one that
+// TRELLIS_TEST_CONSUL_BIN names; or the one in the cache (TRELLIS_CACHE, or
+// trellis in the user's cache folder); or the one in PATH; or, once, one that
+// it builds into the cache from Consul's Go module. That takes minutes, says
+// so on standard error, and is done by one process while the others wait.
+func ConsulBinary(ctx context.Context) (string, error) {
+	if path := os.Getenv(consulVariable); path != "" {
+		if !executable(path) {
+			return "", fmt.Errorf("testenv: %s is %q, which is not a program", consulVariable, path)
+		}
+		return path, nil
+	}
+	cache, err := cacheFolder()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(cache, "consul-"+consulVersion)
+	if executable(binary) {
+		return binary, nil
+	}
+	if path, err := exec.LookPath("consul"); err == nil {
+		return filepath.Abs(path)
+	}
+	if err := buildConsulOnce(ctx, binary); err != nil {
+		return "", fmt.Errorf(`testenv: Consul is missing, and building it failed: %w
+Either
+  make it build: make tools (it needs Go and the network; Consul's sources are Go modules)
+  or install Consul, so that it is in PATH, or set %s to where it is; with Docker on Linux:
+    docker run --rm --entrypoint cat hashicorp/consul:%[3]s /bin/consul >consul && chmod +x consul
+    export %[2]s=$PWD/consul`, err, consulVariable, consulVersion)
+	}
+	return binary, nil
+}
+
+func cacheFolder() (string, error) {
+	dir := os.Getenv(cacheVariable)
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("testenv: no cache folder: %w; set %s to one", err, cacheVariable)
+		}
+		dir = filepath.Join(user, "trellis")
+	}
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
+		return "", fmt.Errorf("testenv: cache folder: %w", err)
+	}
+	return dir, nil
+}
+
+// buildConsulOnce builds the file binary unless another process does so first.
+func buildConsulOnce(ctx context.Context, binary string) error {
+	if _, err := exec.LookPath("go"); err != nil {
+		return err
+	}
+	lock, err := lockFile(ctx, binary+".lock")
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if executable(binary) {
+		return nil
+	}
+	fmt.Fprintf(os.Stderr, "testenv: building Consul %s once, about six minutes on two cores…\n", consulVersion)
+	begin := time.Now()
+	work := binary + ".build" // ours while we hold the lock
+	if err := errors.Join(os.RemoveAll(work), os.Mkdir(work, 0o755)); err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	if err := buildConsul(ctx, work); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(work, "consul"), binary); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "testenv: built %s in %s\n", binary, time.Since(begin).Round(time.Second))
+	return nil
+}
+
+// buildConsul builds work/consul. "go install" refuses Consul's module, because
+// it replaces some modules by folders of its repository; so it is built from
+// inside a module that has Consul's requirements but not those replacements.
+func buildConsul(ctx context.Context, work string) error {
+	out, err := goCommand(ctx, work, "mod", "download", "-json", consulModule+"@v"+consulVersion)
+	if err != nil {
+		return err
+	}
+	var source struct{ GoMod, Dir string }
+	if err := json.Unmarshal(out, &source); err != nil {
+		return fmt.Errorf("go mod download: %w", err)
+	}
+	upstream, err := os.ReadFile(source.GoMod)
+	if err != nil {
+		return err
+	}
+	wrapper, err := wrapModule(upstream)
+	if err != nil {
+		return err
+	}
+	sums, err := os.ReadFile(filepath.Join(source.Dir, "go.sum"))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(
+		os.WriteFile(filepath.Join(work, "go.mod"), wrapper, 0o644),
+		os.WriteFile(filepath.Join(work, "go.sum"), sums, 0o644),
+	); err != nil {
+		return err
+	}
+	if _, err := goCommand(ctx, work, "mod", "tidy", "-e"); err != nil {
+		return err
+	}
+	_, err = goCommand(ctx, work, "build", "-trimpath", "-ldflags=-s -w", "-o", "consul", consulModule)
+	return err
+}
+
+// wrapModule turns Consul's go.mod into that of a module that requires Consul
+// at the same versions of everything.
+func wrapModule(upstream []byte) ([]byte, error) {
+	f, err := modfile.Parse("go.mod", upstream, nil)
+	if err != nil {
+		return nil, err
+	}
+	err = f.AddModuleStmt("tools")
+	for _, r := range f.Replace {
+		if modfile.IsDirectoryPath(r.New.Path) {
+			err = errors.Join(err, f.DropReplace(r.Old.Path, r.Old.Version))
+		}
+	}
+	for _, r := range f.Retract {
+		err = errors.Join(err, f.DropRetract(r.VersionInterval))
+	}
+	for _, t := range f.Tool {
+		err = errors.Join(err, f.DropTool(t.Path))
+	}
+	f.DropToolchainStmt()
+	err = errors.Join(err, f.AddRequire(consulModule, "v"+consulVersion), f.AddTool(consulModule))
+	if err != nil {
+		return nil, err
+	}
+	f.Cleanup()
+	return f.Format()
+}
+
+// goCommand runs the go command in dir, apart from any module or workspace
+// around it, and returns what it prints.
+func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "CGO_ENABLED=0")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		said := stderr.String() + string(out)
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said[max(0, len(said)-2000):])
+	}
+	return out, nil
+}

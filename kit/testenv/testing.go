@@ -1,0 +1,134 @@
+package testenv
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The environment of the tests.
+const (
+	// postgresVariable is the URL of a server where databases may be created;
+	// without it each test process has a server of its own.
+	postgresVariable = "TRELLIS_TEST_POSTGRES"
+	consulVariable   = "TRELLIS_TEST_CONSUL_BIN"
+	cacheVariable    = "TRELLIS_CACHE"
+)
+
+// buildTimeout bounds the start of a server that may have to be built first.
+const buildTimeout = 30 * time.Minute
+
+// sharedPostgres is the URL of the server on which the tests of this process
+// have their databases. The server ends with the process.
+var sharedPostgres = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv(postgresVariable); given != "" {
+		return given, nil
+	}
+	s, err := StartPostgres(context.Background(), "", 0)
+	if err != nil {
+		return "", err
+	}
+	return s.URL, nil
+})
+
+// Postgres returns the URL of a new, empty database, which is dropped when the
+// test ends. The server is this process's own, shared by all its tests, unless
+// TRELLIS_TEST_POSTGRES names another. With -short the test is skipped.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	skipIfShort(t, "PostgreSQL")
+	server, err := sharedPostgres()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database, drop, err := createDatabase(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return database
+}
+
+// PostgresServer returns a server of the test's own, for tests that take the
+// server away; it ends with the test. With -short the test is skipped.
+func PostgresServer(t testing.TB) *Server {
+	t.Helper()
+	skipIfShort(t, "PostgreSQL")
+	s, err := StartPostgres(context.Background(), "", 0)
+	return own(t, s, err)
+}
+
+// Consul returns an agent of the test's own, which ends with the test.
+// With -short the test is skipped.
+func Consul(t testing.TB) *Server {
+	t.Helper()
+	skipIfShort(t, "Consul")
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
+	s, err := StartConsul(ctx, "", 0)
+	return own(t, s, err)
+}
+
+func skipIfShort(t testing.TB, server string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs " + server + "; -short is for tests that need no server")
+	}
+}
+
+func own(t testing.TB, s *Server, err error) *Server {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// createDatabase makes a database on the server and returns its URL and what
+// drops it, whoever is connected to it.
+func createDatabase(server string) (database string, drop func() error, err error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" {
+		return "", nil, fmt.Errorf("testenv: %s is %q, not a URL like postgres://user@host:5432/postgres", postgresVariable, server)
+	}
+	name := "trellis_test_" + strings.ToLower(rand.Text())
+	if err := execute(server, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		return "", nil, fmt.Errorf("testenv: create a database: %w", err)
+	}
+	u.Path = "/" + name
+	return u.String(), func() error {
+		if err := execute(server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			return fmt.Errorf("testenv: drop the database: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+func execute(server, statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
