@@ -1,0 +1,12 @@
+package discovery
+
+import "context"
+
+// Pick does what a request does before it is sent.
+func Pick(ctx context.Context, b *Balancer, service string) error {
+	p, err := b.pool(ctx, service)
+	if err == nil {
+		_, err = p.Endpoint()
+	}
+	return err
+}
