@@ -1,0 +1,137 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/trellis-go/trellis/kit/discovery"
+	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/telemetry"
+	"github.com/trellis-go/trellis/kit/token"
+	"github.com/trellis-go/trellis/kit/transport"
+)
+
+// Common is the configuration that all services of a process share.
+type Common struct {
+	Discovery string            `env:"DISCOVERY" default:"memory:" schemes:"memory consul consul+https" takes:"memory: (services in this process) or consul://HOST:PORT" doc:"how services find each other"`
+	Issuer    string            `env:"ISSUER" default:"http://localhost:8000" takes:"a URL" doc:"the iss of access tokens"`
+	Audience  string            `env:"AUDIENCE" default:"trellis" takes:"a name" doc:"the aud of access tokens"`
+	Proxies   transport.Proxies `env:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1" takes:"networks, separated by commas" doc:"whose X-Forwarded-For the services believe; the gateway's addresses"`
+	Zipkin    string            `env:"ZIPKIN" default:"" takes:"a URL such as http://127.0.0.1:9411/api/v2/spans, or nothing" doc:"where spans are reported"`
+	Sample    Share             `env:"TRACE_SAMPLE" default:"0.01" takes:"a share from 0 to 1" doc:"how many of the traces that begin here are reported"`
+	Drain     time.Duration     `env:"DRAIN" default:"0s" takes:"a duration such as 2s" doc:"how long a stopping service keeps serving after it left the registry; 2s with Consul"`
+}
+
+// shared begins the names of the variables that all services share.
+const shared = "TRELLIS"
+
+func loadCommon() (c Common, err error) {
+	err = load(variables(shared, reflect.TypeFor[Common]()), &c)
+	return c, err
+}
+
+// Env is what a service may ask of the process that it runs in.
+type Env struct {
+	Name     string
+	Common   Common
+	Logger   *telemetry.Logger
+	Metrics  *telemetry.Metrics
+	Tracer   *telemetry.Tracer
+	Health   *telemetry.Health
+	Registry discovery.Registry
+	Others   http.RoundTripper // calls other services: http://NAME/…
+	Keys     token.Keys        // what access tokens are verified with; the auth service's, over HTTP
+
+	closers []func() error
+	stack   *endpoint.Stack
+}
+
+// jwksURL is where the auth service publishes its keys.
+const jwksURL = "http://auth/.well-known/jwks.json"
+
+func newEnv(name, addr string, common Common, registry discovery.Registry, others http.RoundTripper) (*Env, error) {
+	tracer, err := telemetry.NewTracer(name, addr, common.Zipkin, float64(common.Sample))
+	if err != nil {
+		return nil, err
+	}
+	env := &Env{
+		Name: name, Common: common, Registry: registry, Others: others, Tracer: tracer,
+		Logger:  telemetry.NewLogger(os.Stderr, "service", name),
+		Metrics: telemetry.NewMetrics(),
+		Health:  &telemetry.Health{},
+		Keys:    token.NewRemote(jwksURL, others),
+	}
+	env.OnStop(tracer.Close)
+	return env, nil
+}
+
+// OnStop calls f when the last request has been served; the last f first.
+func (e *Env) OnStop(f func() error) { e.closers = append(e.closers, f) }
+
+// Go runs work, which ends with its context, until the service stops.
+func (e *Env) Go(work func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); work(ctx) }()
+	e.OnStop(func() error { cancel(); <-done; return nil })
+}
+
+func (e *Env) close() error {
+	var errs []error
+	for _, f := range slices.Backward(e.closers) {
+		errs = append(errs, f())
+	}
+	e.closers = nil
+	return errors.Join(errs...)
+}
+
+// Stack returns the middleware around the service's endpoints. Set Keys before, if at all.
+func (e *Env) Stack() *endpoint.Stack {
+	if e.stack == nil {
+		e.stack = endpoint.NewStack(e.Logger, e.Metrics, e.Tracer, token.NewVerifier(e.Keys, e.Common.Issuer, e.Common.Audience))
+	}
+	return e.stack
+}
+
+// Handler serves the routes behind the stack, and beside them what every
+// service has: /livez, /readyz, /metrics and /openapi.json.
+func (e *Env) Handler(routes []transport.Route, keeper transport.Keeper) (http.Handler, error) {
+	doc, err := transport.OpenAPI(e.Name, routes)
+	if err != nil {
+		return nil, err
+	}
+	api, err := transport.Handler(routes, transport.Options{Stack: e.Stack(), Trusted: e.Common.Proxies, Keeper: keeper})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", e.Health.Live)
+	mux.HandleFunc("GET /readyz", e.Health.Readiness)
+	mux.Handle("GET /metrics", e.Metrics.Handler())
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		_, _ = w.Write(doc)
+	})
+	return operations{mux, api}, nil
+}
+
+// operations keeps what operators ask for out of the API's way: its paths
+// pass no stack, and the API's requests pass one mux only.
+type operations struct {
+	mux *http.ServeMux
+	api http.Handler
+}
+
+func (o operations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/livez", "/readyz", "/metrics", "/openapi.json":
+		o.mux.ServeHTTP(w, r)
+	default:
+		o.api.ServeHTTP(w, r)
+	}
+}

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	stdlog "log"
+
+	"github.com/go-kit/log"
+)
+
+// Bounds on what a client may take of a server.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	writeTimeout  = 30 * time.Second // for the client to take in what was written
+	maxHeader     = 32 << 10         // bytes
+)
+
+// listen opens a service's address.
+func listen(service, addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s wants %s, but something is listening there already; stop it, or set %s_ADDR", service, addr, App{Name: service}.prefix())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", service, err)
+	}
+	return slowListener{ln}, nil
+}
+
+func newServer(h http.Handler, logger log.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          stdlog.New(log.NewStdlibAdapter(logger), "", 0),
+	}
+}
+
+// slowListener's connections fail a write that the client does not take in
+// within writeTimeout. http.Server's own WriteTimeout is for the whole answer,
+// and would cut streams.
+type slowListener struct{ net.Listener }
+
+func (l slowListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &slowConn{Conn: c}, nil
+}
+
+type slowConn struct {
+	net.Conn
+	until time.Time // the deadline that is set
+}
+
+func (c *slowConn) Write(b []byte) (int, error) {
+	if now := time.Now(); c.until.Sub(now) < writeTimeout/2 { // not at every write: a deadline costs a lock and a timer
+		c.until = now.Add(writeTimeout)
+		if err := c.SetWriteDeadline(c.until); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(b)
+}
