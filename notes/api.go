@@ -1,0 +1,77 @@
+package notes
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/transport"
+)
+
+// maxRequest is the bound of a request with a note in it: a body of MaxBody
+// bytes may be six times as long in JSON, when all of it must be escaped.
+const maxRequest = 6*MaxBody + 64<<10
+
+// Routes is the notes API. Each line reads outside in: the path, the endpoint
+// behind it, the service method behind that.
+func Routes(s *Service) []transport.Route {
+	return []transport.Route{
+		transport.Get("/v1/notes", endpoint.New(s.List, "List your notes.")),
+		transport.Post("/v1/notes", endpoint.New(s.Create, "Create a note.").Limit(20)).Created().MaxBody(maxRequest),
+		transport.Get("/v1/notes/{id}", endpoint.New(s.Get, "Read a note.")),
+		transport.Patch("/v1/notes/{id}", endpoint.New(s.Change, "Change parts of a note.")).MaxBody(maxRequest),
+		transport.Delete("/v1/notes/{id}", endpoint.Do(s.Delete, "Move a note to the trash, or remove one there for good.")),
+		transport.Post("/v1/notes/{id}/restore", endpoint.New(s.Restore, "Take a note out of the trash.")),
+	}
+}
+
+// CreateRequest is a note to be.
+type CreateRequest struct {
+	Title      string     `json:"title" validate:"max=200"`
+	Body       string     `json:"body" validate:"maxbytes=1048576"`
+	Tags       []string   `json:"tags" validate:"max=32,dive,min=1,max=50"`
+	Pinned     bool       `json:"pinned"`
+	Status     Status     `json:"status,omitempty" validate:"omitempty,oneof=active archived"`
+	ReminderAt *time.Time `json:"reminder_at"`
+}
+
+// ListRequest names the notes to list. Without a status they are the active
+// ones, without a sort the last changed come first.
+type ListRequest struct {
+	Tag    string `query:"tag" json:"-" validate:"max=255"`
+	Status Status `query:"status" json:"-" validate:"omitempty,oneof=active archived trashed"`
+	Pinned *bool  `query:"pinned" json:"-"`
+	Sort   Sort   `query:"sort" json:"-" validate:"omitempty,oneof=updated_at -updated_at created_at -created_at title -title"`
+	Limit  *int   `query:"limit" json:"-" validate:"omitempty,min=1,max=100"`
+	Cursor string `query:"cursor" json:"-"`
+}
+
+// NoteRequest names one note.
+type NoteRequest struct {
+	ID uuid.UUID `path:"id" json:"-"`
+}
+
+// ChangeRequest changes the parts of a note that it has; null empties one.
+type ChangeRequest struct {
+	ID         uuid.UUID                      `path:"id" json:"-"`
+	IfMatch    transport.IfMatch              `header:"If-Match" json:"-"`
+	Title      transport.Optional[string]     `json:"title,omitzero" validate:"omitempty,max=200"`
+	Body       transport.Optional[string]     `json:"body,omitzero" validate:"omitempty,maxbytes=1048576"`
+	Tags       transport.Optional[[]string]   `json:"tags,omitzero" validate:"omitempty,max=32,dive,min=1"`
+	Pinned     transport.Optional[bool]       `json:"pinned,omitzero"`
+	Status     transport.Optional[Status]     `json:"status,omitzero" validate:"omitempty,oneof=active archived trashed"`
+	ReminderAt transport.Optional[*time.Time] `json:"reminder_at,omitzero"`
+}
+
+// DeleteRequest names a note to move to the trash, or with Permanent one there to remove.
+type DeleteRequest struct {
+	ID        uuid.UUID         `path:"id" json:"-"`
+	IfMatch   transport.IfMatch `header:"If-Match" json:"-"`
+	Permanent bool              `query:"permanent" json:"-"`
+}
+
+// RestoreRequest names a note to take out of the trash.
+type RestoreRequest struct {
+	ID      uuid.UUID          `path:"id" json:"-"`
+	IfMatch *transport.IfMatch `header:"If-Match" json:"-"`
+}

@@ -1,0 +1,54 @@
+// Package app assembles the notes service.
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/trellis-go/trellis/kit/server"
+	"github.com/trellis-go/trellis/notes"
+	"github.com/trellis-go/trellis/notes/postgres"
+	"github.com/trellis-go/trellis/notes/sqlite"
+)
+
+type config struct {
+	Store string `env:"STORE" default:"sqlite:data/notes.db" schemes:"sqlite postgres postgresql" takes:"sqlite:FILE or postgres://USER@HOST/DATABASE" doc:"where the notes are kept"`
+}
+
+// Notes is the notes service, ready for server.Main.
+var Notes = server.New(
+	server.App{Name: "notes", Doc: "Keeps each user's notes.", Addr: "127.0.0.1:8002", Routes: notes.Routes(nil)},
+	assemble,
+	server.Migrate(open),
+	server.Import("take over the notes of a legacy Django database", open, notes.Import),
+)
+
+func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, error) {
+	store, err := open(ctx, env, c)
+	if err != nil {
+		return nil, err
+	}
+	service, err := notes.NewService(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	env.Health.Check("store", store.Ping)
+	return env.Handler(notes.Routes(service), store.Keeper())
+}
+
+// open opens the store that the configuration names, until the service stops.
+func open(ctx context.Context, env *server.Env, c config) (store notes.Store, err error) {
+	scheme, rest, _ := strings.Cut(c.Store, ":")
+	if scheme == "sqlite" {
+		store, err = sqlite.Open(ctx, rest)
+	} else {
+		store, err = postgres.Open(ctx, c.Store)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("NOTES_STORE: %w", err)
+	}
+	env.OnStop(store.Close)
+	return store, nil
+}

@@ -1,0 +1,42 @@
+package notes
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/transport"
+)
+
+// Client is the notes service, seen from another.
+type Client struct{ c transport.Client }
+
+// NewClient returns a client over a round tripper that finds the service by its name.
+func NewClient(over http.RoundTripper) Client {
+	return Client{transport.NewClient("notes", Routes(nil), over)}
+}
+
+func (c Client) List(ctx context.Context, r ListRequest) (transport.Page[Note], error) {
+	return transport.Call[transport.Page[Note]](ctx, c.c, "List", r)
+}
+
+func (c Client) Create(ctx context.Context, r CreateRequest) (Note, error) {
+	return transport.Call[Note](ctx, c.c, "Create", r)
+}
+
+func (c Client) Get(ctx context.Context, r NoteRequest) (Note, error) {
+	return transport.Call[Note](ctx, c.c, "Get", r)
+}
+
+func (c Client) Change(ctx context.Context, r ChangeRequest) (Note, error) {
+	return transport.Call[Note](ctx, c.c, "Change", r)
+}
+
+func (c Client) Delete(ctx context.Context, r DeleteRequest) error {
+	_, err := transport.Call[endpoint.None](ctx, c.c, "Delete", r)
+	return err
+}
+
+func (c Client) Restore(ctx context.Context, r RestoreRequest) (Note, error) {
+	return transport.Call[Note](ctx, c.c, "Restore", r)
+}

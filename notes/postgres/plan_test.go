@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/trellis-go/trellis/kit/testenv"
+	"github.com/trellis-go/trellis/notes"
+)
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), testenv.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	owner := uuid.New()
+	batch := make([]notes.Note, 4000)
+	for i := range batch {
+		at := time.Date(2024, 1, 1, 0, 0, i, 0, time.UTC)
+		batch[i] = notes.Note{
+			ID: uuid.New(), Owner: owner, Title: fmt.Sprint("Note ", i), Body: strings.Repeat("All work and no play. ", 20),
+			Status: notes.Active, Pinned: i%20 == 1, Tags: []string{fmt.Sprint("tag ", i%100)}, CreatedAt: at, UpdatedAt: at,
+		}
+		if i%2 == 0 {
+			batch[i].Owner = uuid.New()
+		}
+	}
+	if _, err := s.Import(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Exec(t.Context(), `analyze`); err != nil {
+		t.Fatal(err)
+	}
+
+	middle := batch[2001]
+	for sort, index := range map[notes.Sort]string{
+		notes.NewestFirst: "notes_updated", notes.OldestFirst: "notes_updated",
+		notes.LatestFirst: "notes_created", notes.EarliestFirst: "notes_created",
+		notes.ByTitle: "notes_title", notes.ByTitleBack: "notes_title",
+	} {
+		for _, after := range []*notes.Place{nil, new(sort.PlaceOf(middle))} {
+			q := notes.Query{Status: notes.Active, Sort: sort, After: after, Limit: 20, MaxBytes: 1 << 20}
+			wantPlan(t, s, owner, q, index, "Sort")
+			q.Pinned = new(false)
+			wantPlan(t, s, owner, q, index, "Sort")
+			q.Pinned = nil
+			q.Tag = "tag 1"
+			wantPlan(t, s, owner, q, "note_tags_pkey", "")
+		}
+	}
+	wantPlan(t, s, owner, notes.Query{Status: notes.Active, Sort: notes.NewestFirst, Pinned: new(true), Limit: 20}, "notes_pinned", "Sort")
+}
+
+// wantPlan tells whether a list is served by an index, does without what it
+// shall, and reads a table through indexes only.
+func wantPlan(t *testing.T, s *Store, owner uuid.UUID, q notes.Query, index, without string) {
+	t.Helper()
+	query, args := listing(owner, q)
+	for _, plan := range plans(t, s, query, args) {
+		if !strings.Contains(plan, index) || strings.Contains(plan, "Seq Scan") || without != "" && strings.Contains(plan, without) {
+			t.Errorf("%+v: want %s and no %s\n%s\n%s", q, index, without, query, plan)
+		}
+	}
+}
+
+// plans returns the plan for these arguments, and the one for any, which the
+// server may turn to once it has seen a statement often.
+func plans(t *testing.T, s *Store, query string, args []any) (plans []string) {
+	t.Helper()
+	err := s.AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
+		nulls := strings.TrimSuffix(strings.Repeat("null,", len(args)), ",")
+		for _, statement := range []string{"set plan_cache_mode = force_generic_plan", "prepare list as " + query} {
+			if _, err := c.Exec(t.Context(), statement); err != nil {
+				return err
+			}
+		}
+		for explain, args := range map[string][]any{"explain " + query: args, "explain execute list (" + nulls + ")": nil} {
+			rows, err := c.Query(t.Context(), explain, args...)
+			if err != nil {
+				return err
+			}
+			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return err
+			}
+			plans = append(plans, strings.Join(lines, "\n"))
+		}
+		_, err := c.Exec(t.Context(), "deallocate list")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plans
+}

@@ -1,0 +1,253 @@
+package notes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/trellis-go/trellis/kit/transport"
+)
+
+// Service is what a user may do with their notes.
+type Service struct {
+	store   Store
+	cursors transport.Cursors
+	now     func() time.Time
+}
+
+// NewService returns a service that keeps its notes in the store.
+func NewService(ctx context.Context, store Store) (*Service, error) {
+	key, err := store.Secret(ctx, "cursor")
+	if err != nil {
+		return nil, fmt.Errorf("cursor key: %w", err)
+	}
+	return &Service{store, transport.NewCursors(key), time.Now}, nil
+}
+
+const (
+	defaultLimit = 20
+	// maxPage bounds the memory of a list: a page of long notes ends early.
+	maxPage = 4 << 20
+)
+
+// owner is the caller; the stack lets nobody in without a token.
+func owner(ctx context.Context) (uuid.UUID, error) {
+	id, err := uuid.Parse(endpoint.Caller(ctx).ID)
+	if err != nil {
+		return id, fmt.Errorf("the token's subject is no user: %w", err)
+	}
+	return id, nil
+}
+
+// micros is a time as it can be kept.
+func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func (s *Service) Create(ctx context.Context, r CreateRequest) (Note, error) {
+	owner, err := owner(ctx)
+	if err != nil {
+		return Note{}, err
+	}
+	id, err := endpoint.NewID(ctx)
+	if err != nil {
+		return Note{}, err
+	}
+	now := micros(s.now())
+	n := Note{
+		ID: id, Owner: owner, Title: r.Title, Body: r.Body, Tags: unique(r.Tags), Pinned: r.Pinned,
+		Status: orActive(r.Status), Version: 1, CreatedAt: now, UpdatedAt: now, Role: Owner,
+	}
+	n.remind(r.ReminderAt)
+	if err := s.store.Create(ctx, n); errors.Is(err, ErrExists) {
+		return s.get(ctx, owner, id) // made by an earlier run of this very request
+	} else if err != nil {
+		return Note{}, err
+	}
+	return n, nil
+}
+
+func (s *Service) List(ctx context.Context, r ListRequest) (page transport.Page[Note], err error) {
+	owner, err := owner(ctx)
+	if err != nil {
+		return page, err
+	}
+	q := Query{Status: orActive(r.Status), Tag: r.Tag, Pinned: r.Pinned, Sort: r.Sort, Limit: defaultLimit, MaxBytes: maxPage}
+	if q.Sort == "" {
+		q.Sort = NewestFirst
+	}
+	if r.Limit != nil {
+		q.Limit = *r.Limit
+	}
+	list := q.name(owner)
+	if r.Cursor != "" {
+		q.After = new(Place)
+		if err := s.cursors.Open(list, r.Cursor, q.After); err != nil {
+			return page, err
+		}
+	}
+	notes, more, err := s.store.List(ctx, owner, q)
+	if err != nil {
+		return page, err
+	}
+	for i := range notes {
+		notes[i].Role = Owner
+	}
+	next := ""
+	if more {
+		if next, err = s.cursors.Seal(list, q.Sort.PlaceOf(notes[len(notes)-1])); err != nil {
+			return page, err
+		}
+	}
+	return transport.NewPage(notes, next), nil
+}
+
+// name tells one list from another, so that a cursor fits only its own.
+func (q Query) name(owner uuid.UUID) string {
+	pinned := "any"
+	if q.Pinned != nil {
+		pinned = fmt.Sprint(*q.Pinned)
+	}
+	return fmt.Sprintf("%s %s %s %s %q", owner, q.Status, q.Sort, pinned, q.Tag)
+}
+
+func (s *Service) Get(ctx context.Context, r NoteRequest) (Note, error) {
+	owner, err := owner(ctx)
+	if err != nil {
+		return Note{}, err
+	}
+	return s.get(ctx, owner, r.ID)
+}
+
+func (s *Service) get(ctx context.Context, owner, id uuid.UUID) (Note, error) {
+	n, err := s.store.Get(ctx, owner, id)
+	n.Role = Owner
+	return n, err
+}
+
+func (s *Service) Change(ctx context.Context, r ChangeRequest) (Note, error) {
+	return s.update(ctx, r.ID, &r.IfMatch, func(n *Note) error {
+		if n.Status == Trashed && (!r.Status.Set || r.Status.Value == Trashed) {
+			return ErrTrashed
+		}
+		if err := checkTags(r.Tags.Value, n.Tags); err != nil {
+			return err
+		}
+		r.Title.To(&n.Title)
+		r.Body.To(&n.Body)
+		r.Pinned.To(&n.Pinned)
+		if r.Tags.Set {
+			n.Tags = unique(r.Tags.Value)
+		}
+		if r.Status.Set {
+			n.Status = orActive(r.Status.Value)
+		}
+		if r.ReminderAt.Set {
+			n.remind(r.ReminderAt.Value)
+		}
+		return nil
+	})
+}
+
+func (s *Service) Delete(ctx context.Context, r DeleteRequest) error {
+	if r.Permanent {
+		owner, err := owner(ctx)
+		if err != nil {
+			return err
+		}
+		return s.store.Delete(ctx, owner, r.ID, func(n Note) error {
+			switch {
+			case !r.IfMatch.Matches(n.Version):
+				return stale(n)
+			case n.Status != Trashed:
+				return ErrNotTrashed
+			}
+			return nil
+		})
+	}
+	_, err := s.update(ctx, r.ID, &r.IfMatch, func(n *Note) error {
+		if n.Status == Trashed {
+			return ErrTrashed
+		}
+		n.Status = Trashed
+		return nil
+	})
+	return err
+}
+
+func (s *Service) Restore(ctx context.Context, r RestoreRequest) (Note, error) {
+	return s.update(ctx, r.ID, r.IfMatch, func(n *Note) error {
+		if n.Status != Trashed {
+			return ErrNotTrashed
+		}
+		n.Status = Active
+		return nil
+	})
+}
+
+// update changes the caller's note if it is at the version that match names.
+func (s *Service) update(ctx context.Context, id uuid.UUID, match *transport.IfMatch, change func(*Note) error) (Note, error) {
+	owner, err := owner(ctx)
+	if err != nil {
+		return Note{}, err
+	}
+	n, err := s.store.Update(ctx, owner, id, func(n *Note) error {
+		if !match.Matches(n.Version) {
+			return stale(*n)
+		}
+		if err := change(n); err != nil {
+			return err
+		}
+		n.Version++
+		n.UpdatedAt = micros(s.now())
+		return nil
+	})
+	n.Role = Owner
+	return n, err
+}
+
+func stale(n Note) error {
+	n.Role = Owner
+	return ErrStale.With(n)
+}
+
+func (n *Note) remind(at *time.Time) {
+	n.ReminderAt = nil
+	if at != nil {
+		t := micros(*at)
+		n.ReminderAt = &t
+	}
+}
+
+func orActive(s Status) Status {
+	if s == "" {
+		return Active
+	}
+	return s
+}
+
+// unique returns tags without repetitions, in their order; never nil.
+func unique(tags []string) []string {
+	kept := make([]string, 0, len(tags))
+	for _, t := range tags {
+		if !slices.Contains(kept, t) {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// checkTags bounds the length of tags that a note does not have already: the
+// legacy application let them be longer, and those may stay.
+func checkTags(tags, present []string) error {
+	for i, t := range tags {
+		if utf8.RuneCountInString(t) > MaxTag && !slices.Contains(present, t) {
+			return fault.Breaks(fault.Field{Pointer: fmt.Sprintf("/tags/%d", i), Code: "too_long", Detail: fmt.Sprintf("may have %d characters", MaxTag)})
+		}
+	}
+	return nil
+}

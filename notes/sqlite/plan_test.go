@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/notes"
+)
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "notes.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for sort, index := range map[notes.Sort]string{
+		notes.NewestFirst: "notes_updated", notes.OldestFirst: "notes_updated",
+		notes.LatestFirst: "notes_created", notes.EarliestFirst: "notes_created",
+		notes.ByTitle: "notes_title", notes.ByTitleBack: "notes_title",
+	} {
+		column := strings.TrimPrefix(string(sort), "-")
+		for _, after := range []*notes.Place{nil, {}} {
+			q := notes.Query{Status: notes.Active, Sort: sort, After: after, Limit: 20}
+			search := "SEARCH n USING INDEX " + index + " (owner=? AND status=?"
+			if after != nil {
+				search += " AND (" + column + ",id)"
+			}
+			wantPlan(t, s, q, search)
+			q.Pinned = new(false)
+			wantPlan(t, s, q, search)
+			q.Pinned = nil
+			q.Tag = "tag"
+			wantPlan(t, s, q, "SEARCH t USING PRIMARY KEY (owner=? AND tag=?)", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)",
+				"USE TEMP B-TREE FOR ORDER BY", "SCAN k", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)")
+		}
+	}
+	for _, sort := range []notes.Sort{notes.NewestFirst, notes.OldestFirst} {
+		wantPlan(t, s, notes.Query{Sort: sort, Pinned: new(true)}, "SEARCH n USING INDEX notes_pinned (owner=? AND status=?)")
+	}
+}
+
+// wantPlan tells whether a list is served by these steps and no others.
+func wantPlan(t *testing.T, s *Store, q notes.Query, steps ...string) {
+	t.Helper()
+	query, args := listing(uuid.New(), q)
+	rows, err := s.Reader.QueryContext(t.Context(), "explain query plan "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(step, "CO-ROUTINE") && !strings.HasPrefix(step, "MATERIALIZE") {
+			plan = append(plan, step)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if len(plan) != len(steps) {
+		t.Fatalf("%s\n%q, want %q", query, plan, steps)
+	}
+	for i, step := range steps {
+		if !strings.HasPrefix(plan[i], step) {
+			t.Errorf("%s\n%q, want %q", query, plan, steps)
+			return
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/trellis-go/trellis/notes"
+	"github.com/trellis-go/trellis/notes/sqlite"
+	"github.com/trellis-go/trellis/notes/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) notes.Store { return open(t, file(t)) })
+}
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Bench(b, func(b *testing.B) notes.Store { return open(b, file(b)) })
+}
+
+func TestTwoOpenAtOnce(t *testing.T) {
+	t.Parallel()
+	path := file(t)
+	var stores [2]*sqlite.Store
+	var wg sync.WaitGroup
+	for i := range stores {
+		wg.Go(func() {
+			var err error
+			if stores[i], err = sqlite.Open(t.Context(), path); err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { stores[i].Close() })
+		})
+	}
+	wg.Wait()
+	if !t.Failed() {
+		storetest.Shared(t, stores[0], stores[1])
+	}
+}
+
+func TestNewerDatabase(t *testing.T) {
+	t.Parallel()
+	path := file(t)
+	s := open(t, path)
+	if _, err := s.Writer.Exec(`insert into migrations (version_id, is_applied) values (4711, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	before := dump(t, s.Writer)
+	newer, err := sqlite.Open(t.Context(), path)
+	if err == nil {
+		newer.Close()
+		t.Fatal("a database that is newer than the binary was opened")
+	}
+	for _, part := range []string{"version 4711", "knows only 1", path} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
+	if after := dump(t, s.Writer); !reflect.DeepEqual(before, after) {
+		t.Errorf("it was changed from\n%q\nto\n%q", before, after)
+	}
+}
+
+// dump returns a database's schema and versions.
+func dump(t *testing.T, db *sql.DB) (lines []string) {
+	t.Helper()
+	rows, err := db.Query(`select coalesce(sql, name) from sqlite_schema
+		union all select version_id || ' ' || tstamp from migrations union all select 'kit ' || version_id || tstamp from kit_migrations order by 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func file(t testing.TB) string { return filepath.Join(t.TempDir(), "notes.db") }
+
+func open(t testing.TB, path string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}

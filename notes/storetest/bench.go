@@ -1,0 +1,66 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/notes"
+)
+
+// Bench measures the store that open opens, which closes it when the benchmark ends.
+func Bench(b *testing.B, open func(b *testing.B) notes.Store) {
+	s := open(b)
+	owner := uuid.New()
+	batch := many(owner, 10_000)
+	for i := range batch {
+		batch[i].Tags = []string{"all", fmt.Sprint("tag ", i%100)}
+	}
+	_, err := s.Import(b.Context(), batch)
+	must(b, err)
+	b.Run("Create", func(b *testing.B) {
+		owner := uuid.New()
+		for b.Loop() {
+			create(b, s, owner)
+		}
+	})
+	b.Run("Get", func(b *testing.B) {
+		for b.Loop() {
+			get(b, s, batch[0])
+		}
+	})
+	b.Run("GetParallel", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				get(b, s, batch[0])
+			}
+		})
+	})
+	page := notes.Query{Status: notes.Active, Sort: notes.NewestFirst, Limit: 20, MaxBytes: 4 << 20}
+	page.After = new(page.Sort.PlaceOf(batch[5000]))
+	for name, tag := range map[string]string{"List20": "", "List20OfTag": "tag 7", "List20OfTagOfAll": "all"} {
+		b.Run(name, func(b *testing.B) {
+			q := page
+			q.Tag = tag
+			for b.Loop() {
+				got, _, err := s.List(b.Context(), owner, q)
+				must(b, err)
+				if len(got) != q.Limit {
+					b.Fatal(len(got))
+				}
+			}
+		})
+	}
+	b.Run("Update", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.Update(b.Context(), owner, batch[0].ID, func(n *notes.Note) error { n.Version++; return nil })
+			must(b, err)
+		}
+	})
+	b.Run("Import20000", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.Import(b.Context(), many(uuid.New(), 20_000))
+			must(b, err)
+		}
+	})
+}
