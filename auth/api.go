@@ -1,0 +1,140 @@
+package auth
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/transport"
+)
+
+// Routes is the auth API. Each line reads outside in: the path, the endpoint
+// behind it, the service method behind that.
+func Routes(s *Service) []transport.Route {
+	return []transport.Route{
+		transport.Post("/v1/auth/signup", endpoint.New(s.Signup, "Open an account, and log in.").Public().Limit(20)).Created(),
+		transport.Post("/v1/auth/login", endpoint.New(s.Login, "Log in.").Public().Limit(20)),
+		transport.Post("/v1/auth/refresh", endpoint.New(s.Refresh, "Get a new access token for a refresh token, which is replaced.").Public().Limit(20)),
+		transport.Post("/v1/auth/logout", endpoint.New(s.Logout, "End this session, the others, or all.")).NoContent(),
+		transport.Put("/v1/auth/password", endpoint.Do(s.ChangePassword, "Change the password; other sessions end.").Limit(2)),
+		transport.Get("/v1/auth/me", endpoint.New(s.Me, "Read who you are.")),
+		transport.Get("/v1/auth/sessions", endpoint.New(s.ListSessions, "List your sessions.")),
+		transport.Delete("/v1/auth/sessions/{id}", endpoint.Do(s.EndSession, "End one of your sessions.")),
+		transport.Get("/v1/auth/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Public()),
+		transport.Get("/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Named("WellKnownJWKS").Public()),
+	}
+}
+
+// Client is what is known of the program that logs in.
+type client struct {
+	UserAgent string `header:"User-Agent" json:"-"`
+	Device    string `cookie:"trellis_device" json:"-"`
+}
+
+// SignupRequest opens an account. With Session "cookie" the refresh token
+// travels in a cookie.
+type SignupRequest struct {
+	client
+	Email    string `json:"email" validate:"required,max=254,email"`
+	Password string `json:"password" validate:"required"`
+	Name     string `json:"name" validate:"max=200"`
+	Username string `json:"username" validate:"max=150"`
+	Session  string `json:"session" validate:"omitempty,oneof=cookie token"`
+}
+
+// LoginRequest names a user by username or email.
+type LoginRequest struct {
+	client
+	Login    string `json:"login" validate:"required,max=320"`
+	Password string `json:"password" validate:"required,maxbytes=4096"`
+	Session  string `json:"session" validate:"omitempty,oneof=cookie token"`
+}
+
+// RefreshRequest has a refresh token in its body or its cookie.
+type RefreshRequest struct {
+	client
+	RefreshToken string `json:"refresh_token" validate:"max=512"`
+	Session      string `json:"session" validate:"omitempty,oneof=cookie token"`
+	Cookie       string `cookie:"trellis_refresh" json:"-"`
+}
+
+// LogoutRequest names the sessions to end; without a scope it is this one.
+type LogoutRequest struct {
+	Scope string `query:"scope" json:"-" validate:"omitempty,oneof=current others all"`
+}
+
+// PasswordRequest changes the caller's password.
+type PasswordRequest struct {
+	Current string `json:"current_password" validate:"required,maxbytes=4096"`
+	New     string `json:"password" validate:"required"`
+}
+
+// SessionRequest names a session.
+type SessionRequest struct {
+	ID uuid.UUID `path:"id" json:"-"`
+}
+
+// Tokens is a session as its client holds it.
+type Tokens struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int    `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	User         User   `json:"user"`
+
+	cookies []*http.Cookie
+}
+
+// Headers sets the cookies of a session that has them.
+func (t Tokens) Headers() http.Header { return cookieHeader(t.cookies) }
+
+// Location is where the account is.
+func (Tokens) Location() string { return "/v1/auth/me" }
+
+// Farewell is the answer to a logout: nothing, and the cookie is taken back.
+type Farewell struct{ cookies []*http.Cookie }
+
+// Headers takes back the session's cookie.
+func (f Farewell) Headers() http.Header { return cookieHeader(f.cookies) }
+
+func cookieHeader(cookies []*http.Cookie) http.Header {
+	if len(cookies) == 0 {
+		return nil
+	}
+	h := http.Header{}
+	for _, c := range cookies {
+		h.Add("Set-Cookie", c.String())
+	}
+	return h
+}
+
+// SessionInfo is a session as its owner sees it.
+type SessionInfo struct {
+	ID         uuid.UUID `json:"id"`
+	Device     string    `json:"device"`
+	IP         string    `json:"ip"`
+	CreatedAt  time.Time `json:"created_at"`
+	LastSeenAt time.Time `json:"last_seen_at"`
+	Current    bool      `json:"current"`
+}
+
+// JWKS is a JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037).
+type JWKS struct {
+	Keys []JWK `json:"keys"`
+}
+
+// JWK is one public key.
+type JWK struct {
+	KeyType   string `json:"kty"`
+	Curve     string `json:"crv"`
+	X         string `json:"x"`
+	ID        string `json:"kid"`
+	Algorithm string `json:"alg"`
+	Use       string `json:"use"`
+}
+
+// Headers lets the set be kept for a while; the next key is published long before it signs.
+func (JWKS) Headers() http.Header {
+	return http.Header{"Cache-Control": {"public, max-age=300"}}
+}

@@ -1,0 +1,127 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/trellis-go/trellis/auth"
+)
+
+const sessionColumns = `user_id, device, ip, created_at, last_seen_at, expires_at, ended_at, cookie,
+	known_by, chain, generation, current, previous, salt, rotated_at, rotated_by`
+
+const (
+	insertSession = `insert into sessions (id, ` + sessionColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+	updateSession = `update sessions set (` + sessionColumns + `)
+		= ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) where id = $1`
+	selectSession = `select id, ` + sessionColumns + ` from sessions `
+
+	liveSessions = selectSession + `where user_id = $1 and ended_at is null and expires_at > $2
+		order by last_seen_at desc, id desc`
+	openSessions = selectSession + `where user_id = $1 and ended_at is null order by id for update`
+	knowsDevice  = `select exists (select from sessions where user_id = $1 and known_by = $2)`
+)
+
+func (s *Store) CreateSession(ctx context.Context, session auth.Session) error {
+	_, err := s.Exec(ctx, insertSession, sessionFields(session)...)
+	return err
+}
+
+func (s *Store) Session(ctx context.Context, id uuid.UUID) (auth.Session, error) {
+	return oneSession(s.Query(ctx, selectSession+`where id = $1`, id))
+}
+
+func (s *Store) UpdateSession(ctx context.Context, id uuid.UUID, change func(*auth.Session) error) error {
+	var changed error
+	err := s.Tx(ctx, func(tx pgx.Tx) error {
+		session, err := oneSession(tx.Query(ctx, selectSession+`where id = $1 for update`, id))
+		if err != nil {
+			return err
+		}
+		if changed = change(&session); errors.Is(changed, auth.ErrNoSession) {
+			return changed
+		}
+		session.ID = id
+		_, err = tx.Exec(ctx, updateSession, sessionFields(session)...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return changed
+}
+
+func (s *Store) Sessions(ctx context.Context, user uuid.UUID, now time.Time) ([]auth.Session, error) {
+	return listSessions(s.Query(ctx, liveSessions, user, now))
+}
+
+func (s *Store) EndSessions(ctx context.Context, user uuid.UUID, now time.Time, pick func(auth.Session) bool) (ended []uuid.UUID, err error) {
+	err = s.Tx(ctx, func(tx pgx.Tx) error {
+		sessions, err := listSessions(tx.Query(ctx, openSessions, user))
+		if err != nil {
+			return err
+		}
+		ended = nil
+		for _, session := range sessions {
+			if pick(session) {
+				ended = append(ended, session.ID)
+			}
+		}
+		_, err = tx.Exec(ctx, `update sessions set ended_at = $2 where id = any ($1)`, ended, now)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}
+
+func (s *Store) KnowsDevice(ctx context.Context, user uuid.UUID, device []byte) (knows bool, err error) {
+	if len(device) == 0 {
+		return false, ctx.Err()
+	}
+	err = s.QueryRow(ctx, knowsDevice, user, device).Scan(&knows)
+	return knows, err
+}
+
+// sessionFields are the values of insertSession and updateSession.
+func sessionFields(s auth.Session) []any {
+	return []any{s.ID, s.User, s.Device, s.IP, s.CreatedAt, s.LastSeenAt, s.ExpiresAt, s.EndedAt,
+		s.Cookie, s.KnownBy, s.Chain, s.Generation, s.Current, s.Previous, s.Salt, s.RotatedAt, s.RotatedBy}
+}
+
+func scanSession(row pgx.CollectableRow) (s auth.Session, err error) {
+	err = row.Scan(&s.ID, &s.User, &s.Device, &s.IP, &s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt, &s.EndedAt,
+		&s.Cookie, &s.KnownBy, &s.Chain, &s.Generation, &s.Current, &s.Previous, &s.Salt, &s.RotatedAt, &s.RotatedBy)
+	if err != nil {
+		return auth.Session{}, err
+	}
+	s.CreatedAt, s.LastSeenAt = s.CreatedAt.UTC(), s.LastSeenAt.UTC()
+	s.ExpiresAt, s.RotatedAt = s.ExpiresAt.UTC(), s.RotatedAt.UTC()
+	if s.EndedAt != nil {
+		*s.EndedAt = s.EndedAt.UTC()
+	}
+	return s, nil
+}
+
+func oneSession(rows pgx.Rows, err error) (auth.Session, error) {
+	if err != nil {
+		return auth.Session{}, err
+	}
+	s, err := pgx.CollectExactlyOneRow(rows, scanSession)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return auth.Session{}, auth.ErrNoSession
+	}
+	return s, err
+}
+
+func listSessions(rows pgx.Rows, err error) ([]auth.Session, error) {
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSession)
+}

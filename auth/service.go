@@ -1,0 +1,236 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/auth/password"
+	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/trellis-go/trellis/kit/token"
+)
+
+// Service is what a user may do with their account.
+type Service struct {
+	store  Store
+	hasher *password.Hasher
+	signer token.Signer
+	keys   *Keyring
+	now    func() time.Time
+	floor  time.Duration
+}
+
+// refusalTime is how long a refused login takes at least, whoever it was for:
+// longer than the slowest hash that an imported account may still have, so
+// that time tells nothing about whether an account is there.
+const refusalTime = 500 * time.Millisecond
+
+// NewService returns a service that keeps its users in the store and signs
+// access tokens in the name of the signer.
+func NewService(store Store, hasher *password.Hasher, signer token.Signer, keys *Keyring) *Service {
+	return &Service{store, hasher, signer, keys, time.Now, refusalTime}
+}
+
+var (
+	ErrCredentials = fault.New(fault.Unauthenticated, "invalid_credentials", "The login or the password is wrong.")
+	errBusy        = fault.New(fault.Unavailable, "busy", "Too many logins just now. Try again in a moment.").After(time.Second)
+)
+
+func (s *Service) Signup(ctx context.Context, r SignupRequest) (Tokens, error) {
+	username := Username(r.Username)
+	if err := checkUsername(username); err != nil {
+		return Tokens{}, err
+	}
+	if err := checkPassword("/password", r.Password, r.Email, r.Name, username); err != nil {
+		return Tokens{}, err
+	}
+	hash, err := s.hasher.Hash(ctx, r.Password)
+	if err != nil {
+		return Tokens{}, hashing(err)
+	}
+	id, err := endpoint.NewID(ctx)
+	if err != nil {
+		return Tokens{}, err
+	}
+	u := User{ID: id, Email: &r.Email, Name: r.Name, Roles: []string{}, Password: hash, CreatedAt: s.now().UTC().Truncate(time.Microsecond)}
+	if username != "" {
+		u.Username = &username
+	}
+	switch err := s.store.CreateUser(ctx, u); {
+	case errors.Is(err, ErrUserExists): // made by an earlier run of this very request
+		if u, err = s.store.User(ctx, id); err != nil {
+			return Tokens{}, err
+		}
+	case err != nil:
+		return Tokens{}, err
+	}
+	return s.open(ctx, u, r.client, r.Session)
+}
+
+// checkUsername lets through what can be typed, is not taken for an email,
+// and hides nothing.
+func checkUsername(name string) error {
+	for _, c := range name {
+		if !unicode.IsLetter(c) && !unicode.IsMark(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._+-", c) {
+			return fault.Breaks(fault.Field{Pointer: "/username", Code: "not_allowed", Detail: "may have letters, digits and . _ + -"})
+		}
+	}
+	return nil
+}
+
+func checkPassword(pointer, text string, about ...string) error {
+	err := password.Acceptable(text, about...)
+	if err == nil {
+		return nil
+	}
+	code := "too_common"
+	switch {
+	case errors.Is(err, password.ErrTooShort):
+		code = "too_short"
+	case errors.Is(err, password.ErrTooLong):
+		code = "too_long"
+	case errors.Is(err, password.ErrNotText):
+		code = "not_text"
+	}
+	return fault.Breaks(fault.Field{Pointer: pointer, Code: code, Detail: err.Error()})
+}
+
+// hashing is an error of the hasher's as the caller sees it.
+func hashing(err error) error {
+	if errors.Is(err, password.ErrBusy) {
+		return errBusy.Because(err)
+	}
+	return err
+}
+
+func (s *Service) Login(ctx context.Context, r LoginRequest) (Tokens, error) {
+	began := s.now()
+	u, err := s.authenticate(ctx, r)
+	if errors.Is(err, ErrCredentials) {
+		s.settle(ctx, began)
+	}
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.open(ctx, u, r.client, r.Session)
+}
+
+// settle waits until a refusal has taken as long as every other.
+func (s *Service) settle(ctx context.Context, began time.Time) {
+	select {
+	case <-time.After(s.floor - s.now().Sub(began)):
+	case <-ctx.Done():
+	}
+}
+
+func (s *Service) authenticate(ctx context.Context, r LoginRequest) (User, error) {
+	u, err := s.store.FindUser(ctx, Username(r.Login), EmailKey(r.Login))
+	known := err == nil
+	if err != nil && !errors.Is(err, ErrNoUser) {
+		return User{}, err
+	}
+	guess, err := s.guess(ctx, r, u, known)
+	if err != nil {
+		return User{}, err
+	}
+	if !known {
+		if err := s.hasher.Waste(ctx, r.Password); err != nil {
+			return User{}, hashing(err)
+		}
+		return User{}, ErrCredentials
+	}
+	ok, stale, err := s.hasher.Verify(ctx, u.Password, r.Password)
+	switch {
+	case errors.Is(err, password.ErrUnusable), err == nil && !ok, err == nil && u.Disabled:
+		return User{}, ErrCredentials
+	case errors.Is(err, password.ErrMalformed):
+		return User{}, ErrCredentials.Because(fmt.Errorf("user %s: %w", u.ID, err))
+	case err != nil:
+		return User{}, hashing(err)
+	}
+	if err := s.forgive(ctx, guess); err != nil {
+		return User{}, err
+	}
+	if stale {
+		fresh, err := s.hasher.Hash(ctx, r.Password)
+		if err != nil {
+			return User{}, hashing(err)
+		}
+		if _, err := s.store.SetPassword(ctx, u.ID, u.Password, fresh); err != nil {
+			return User{}, err
+		}
+	}
+	return u, nil
+}
+
+// caller is the user and the session that a valid token names.
+func caller(ctx context.Context) (user, session uuid.UUID, err error) {
+	c := endpoint.Caller(ctx)
+	if user, err = uuid.Parse(c.ID); err == nil {
+		session, err = uuid.Parse(c.Session)
+	}
+	if err != nil {
+		return user, session, fmt.Errorf("the token names no user and session: %w", err)
+	}
+	return user, session, nil
+}
+
+func (s *Service) Me(ctx context.Context, _ endpoint.None) (User, error) {
+	id, _, err := caller(ctx)
+	if err != nil {
+		return User{}, err
+	}
+	return s.store.User(ctx, id)
+}
+
+func (s *Service) ChangePassword(ctx context.Context, r PasswordRequest) error {
+	id, session, err := caller(ctx)
+	if err != nil {
+		return err
+	}
+	u, err := s.store.User(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := checkPassword("/password", r.New, deref(u.Email), deref(u.Username), u.Name); err != nil {
+		return err
+	}
+	guess, err := s.guess(ctx, LoginRequest{Login: "user " + id.String()}, u, false)
+	if err != nil {
+		return err
+	}
+	wrong := fault.Breaks(fault.Field{Pointer: "/current_password", Code: "wrong", Detail: "is not your password"})
+	switch ok, _, err := s.hasher.Verify(ctx, u.Password, r.Current); {
+	case errors.Is(err, password.ErrUnusable), errors.Is(err, password.ErrMalformed), err == nil && !ok:
+		return wrong
+	case err != nil:
+		return hashing(err)
+	}
+	if err := s.forgive(ctx, guess); err != nil {
+		return err
+	}
+	hash, err := s.hasher.Hash(ctx, r.New)
+	if err != nil {
+		return hashing(err)
+	}
+	switch replaced, err := s.store.SetPassword(ctx, id, u.Password, hash); {
+	case err != nil:
+		return err
+	case !replaced:
+		return wrong // it was changed meanwhile, elsewhere
+	}
+	_, err = s.store.EndSessions(ctx, id, s.now(), func(o Session) bool { return o.ID != session })
+	return err
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,145 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/token"
+	"github.com/trellis-go/trellis/kit/transport"
+)
+
+const (
+	accessLife = 10 * time.Minute
+	deviceLife = 365 * 24 * time.Hour
+	allScopes  = "*" // what a login may do; a personal access token may do less
+
+	refreshCookie = "trellis_refresh"
+	deviceCookie  = "trellis_device"
+	cookiePath    = "/v1/auth"
+)
+
+// open begins a session for a user who has shown who they are.
+func (s *Service) open(ctx context.Context, u User, c client, kind string) (Tokens, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Tokens{}, err
+	}
+	now := s.now().UTC().Truncate(time.Microsecond)
+	session := Session{
+		ID: id, User: u.ID, Device: shorten(c.UserAgent), Cookie: kind == "cookie",
+		CreatedAt: now, LastSeenAt: now, RotatedAt: now, ExpiresAt: now.Add(sessionLife),
+	}
+	if addr := endpoint.From(ctx).Client; addr.IsValid() {
+		session.IP = addr.String()
+	}
+	device := ""
+	if session.Cookie {
+		if device = c.Device; deviceHash(device) == nil {
+			device = uuid.NewString()
+		}
+		session.KnownBy = deviceHash(device)
+	}
+	refresh := session.begin()
+	if err := s.store.CreateSession(ctx, session); err != nil {
+		return Tokens{}, err
+	}
+	return s.tokens(u, session, refresh, device)
+}
+
+// shorten bounds what a client says of itself.
+func shorten(userAgent string) string {
+	if len(userAgent) > 400 {
+		userAgent = userAgent[:400]
+	}
+	return strings.ToValidUTF8(userAgent, "�")
+}
+
+// deviceHash is what the store knows a device's cookie by; nil for none.
+func deviceHash(cookie string) []byte {
+	if len(cookie) < 32 || len(cookie) > 64 {
+		return nil
+	}
+	return hash([]byte(cookie))
+}
+
+// tokens is the answer with which a session begins or goes on.
+func (s *Service) tokens(u User, session Session, refresh refreshToken, device string) (Tokens, error) {
+	now := s.now()
+	access, err := s.signer.Sign(s.keys.signing(now), token.Caller{
+		ID: u.ID.String(), Session: session.ID.String(), Roles: u.Roles, Scope: allScopes, Expires: now.Add(accessLife),
+	}, now)
+	if err != nil {
+		return Tokens{}, err
+	}
+	t := Tokens{AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessLife.Seconds()), User: u}
+	if !session.Cookie {
+		t.RefreshToken = refresh.String()
+		return t, nil
+	}
+	t.cookies = append(t.cookies, cookie(refreshCookie, refresh.String(), sessionLife))
+	if device != "" {
+		t.cookies = append(t.cookies, cookie(deviceCookie, device, deviceLife))
+	}
+	return t, nil
+}
+
+func cookie(name, value string, life time.Duration) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: cookiePath, MaxAge: int(life.Seconds()),
+		HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
+	}
+}
+
+func (s *Service) Logout(ctx context.Context, r LogoutRequest) (Farewell, error) {
+	user, current, err := caller(ctx)
+	if err != nil {
+		return Farewell{}, err
+	}
+	_, err = s.store.EndSessions(ctx, user, s.now(), func(o Session) bool {
+		switch r.Scope {
+		case "others":
+			return o.ID != current
+		case "all":
+			return true
+		}
+		return o.ID == current
+	})
+	if err != nil || r.Scope == "others" {
+		return Farewell{}, err
+	}
+	gone := cookie(refreshCookie, "", 0)
+	gone.MaxAge = -1
+	return Farewell{[]*http.Cookie{gone}}, nil
+}
+
+func (s *Service) ListSessions(ctx context.Context, _ endpoint.None) (page transport.Page[SessionInfo], err error) {
+	user, current, err := caller(ctx)
+	if err != nil {
+		return page, err
+	}
+	sessions, err := s.store.Sessions(ctx, user, s.now())
+	if err != nil {
+		return page, err
+	}
+	infos := make([]SessionInfo, len(sessions))
+	for i, o := range sessions {
+		infos[i] = SessionInfo{o.ID, o.Device, o.IP, o.CreatedAt, o.LastSeenAt, o.ID == current}
+	}
+	return transport.NewPage(infos, ""), nil
+}
+
+func (s *Service) EndSession(ctx context.Context, r SessionRequest) error {
+	user, _, err := caller(ctx)
+	if err != nil {
+		return err
+	}
+	ended, err := s.store.EndSessions(ctx, user, s.now(), func(o Session) bool { return o.ID == r.ID })
+	if err == nil && len(ended) == 0 {
+		return ErrNoSession
+	}
+	return err
+}

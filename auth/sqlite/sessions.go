@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/auth"
+	"github.com/trellis-go/trellis/kit/sqlite"
+)
+
+const sessionColumns = `user_id, device, ip, created_at, last_seen_at, expires_at, ended_at, cookie,
+	known_by, chain, generation, current, previous, salt, rotated_at, rotated_by`
+
+const (
+	insertSession = `insert into sessions (id, ` + sessionColumns + `)
+		values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
+	updateSession = `update sessions set (` + sessionColumns + `)
+		= (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) where id = ?1`
+	selectSession = `select id, ` + sessionColumns + ` from sessions `
+
+	liveSessions = selectSession + `where user_id = ?1 and ended_at is null and expires_at > ?2
+		order by last_seen_at desc, id desc`
+	openSessions = selectSession + `where user_id = ?1 and ended_at is null`
+	knowsDevice  = `select exists (select 1 from sessions where user_id = ?1 and known_by = ?2)`
+)
+
+func (s *Store) CreateSession(ctx context.Context, session auth.Session) error {
+	_, err := s.Writer.ExecContext(ctx, insertSession, sessionFields(session)...)
+	return err
+}
+
+func (s *Store) Session(ctx context.Context, id uuid.UUID) (auth.Session, error) {
+	return oneSession(s.Reader.QueryRowContext(ctx, selectSession+`where id = ?1`, id[:]))
+}
+
+func (s *Store) UpdateSession(ctx context.Context, id uuid.UUID, change func(*auth.Session) error) error {
+	var changed error
+	err := s.Tx(ctx, func(tx *sql.Tx) error {
+		session, err := oneSession(tx.QueryRowContext(ctx, selectSession+`where id = ?1`, id[:]))
+		if err != nil {
+			return err
+		}
+		if changed = change(&session); errors.Is(changed, auth.ErrNoSession) {
+			return changed
+		}
+		session.ID = id
+		_, err = tx.ExecContext(ctx, updateSession, sessionFields(session)...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return changed
+}
+
+func (s *Store) Sessions(ctx context.Context, user uuid.UUID, now time.Time) ([]auth.Session, error) {
+	return listSessions(s.Reader.QueryContext(ctx, liveSessions, user[:], sqlite.Micros(now)))
+}
+
+func (s *Store) EndSessions(ctx context.Context, user uuid.UUID, now time.Time, pick func(auth.Session) bool) (ended []uuid.UUID, err error) {
+	err = s.Tx(ctx, func(tx *sql.Tx) error {
+		sessions, err := listSessions(tx.QueryContext(ctx, openSessions, user[:]))
+		if err != nil {
+			return err
+		}
+		for _, session := range sessions {
+			if !pick(session) {
+				continue
+			}
+			if _, err := tx.ExecContext(ctx, `update sessions set ended_at = ?2 where id = ?1`, session.ID[:], sqlite.Micros(now)); err != nil {
+				return err
+			}
+			ended = append(ended, session.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}
+
+func (s *Store) KnowsDevice(ctx context.Context, user uuid.UUID, device []byte) (knows bool, err error) {
+	if len(device) == 0 {
+		return false, ctx.Err()
+	}
+	err = s.Reader.QueryRowContext(ctx, knowsDevice, user[:], device).Scan(&knows)
+	return knows, err
+}
+
+// sessionFields are the values of insertSession and updateSession.
+func sessionFields(s auth.Session) []any {
+	var endedAt *int64
+	if s.EndedAt != nil {
+		micros := sqlite.Micros(*s.EndedAt)
+		endedAt = &micros
+	}
+	return []any{s.ID[:], s.User[:], s.Device, s.IP,
+		sqlite.Micros(s.CreatedAt), sqlite.Micros(s.LastSeenAt), sqlite.Micros(s.ExpiresAt), endedAt,
+		s.Cookie, s.KnownBy, s.Chain, s.Generation, s.Current, s.Previous, s.Salt,
+		sqlite.Micros(s.RotatedAt), s.RotatedBy}
+}
+
+func scanSession(row interface{ Scan(...any) error }) (s auth.Session, err error) {
+	var createdAt, lastSeenAt, expiresAt, rotatedAt int64
+	var endedAt *int64
+	err = row.Scan(&s.ID, &s.User, &s.Device, &s.IP,
+		&createdAt, &lastSeenAt, &expiresAt, &endedAt,
+		&s.Cookie, &s.KnownBy, &s.Chain, &s.Generation, &s.Current, &s.Previous, &s.Salt,
+		&rotatedAt, &s.RotatedBy)
+	if err != nil {
+		return auth.Session{}, err
+	}
+	s.CreatedAt, s.LastSeenAt = sqlite.Time(createdAt), sqlite.Time(lastSeenAt)
+	s.ExpiresAt, s.RotatedAt = sqlite.Time(expiresAt), sqlite.Time(rotatedAt)
+	if endedAt != nil {
+		t := sqlite.Time(*endedAt)
+		s.EndedAt = &t
+	}
+	return s, nil
+}
+
+func oneSession(row *sql.Row) (auth.Session, error) {
+	s, err := scanSession(row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return auth.Session{}, auth.ErrNoSession
+	}
+	return s, err
+}
+
+func listSessions(rows *sql.Rows, err error) ([]auth.Session, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []auth.Session
+	for rows.Next() {
+		s, err := scanSession(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, rows.Err()
+}
