@@ -3,8 +3,6 @@ package auth_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,48 +12,9 @@ import (
 
 	"github.com/trellis-go/trellis/auth"
 	"github.com/trellis-go/trellis/auth/sqlite"
+	"github.com/trellis-go/trellis/kit/django/djangotest"
 	"github.com/trellis-go/trellis/kit/fault"
-	_ "modernc.org/sqlite"
 )
-
-const legacyFolder = "../kit/django/testdata/"
-
-// legacy opens a copy of the legacy database, which a test may spoil.
-func legacy(t testing.TB) (path string, db *sql.DB) {
-	t.Helper()
-	data, err := os.ReadFile(legacyFolder + "legacy.sqlite3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path = filepath.Join(t.TempDir(), "legacy.sqlite3")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if db, err = sql.Open("sqlite", path); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return path, db
-}
-
-type legacyLogin struct {
-	Username, Email string
-	AsGiven         string `json:"username_as_given"`
-	Password        *string
-	CanLogIn        bool `json:"can_log_in"`
-}
-
-func legacyLogins(t *testing.T) (logins []legacyLogin) {
-	t.Helper()
-	text, err := os.ReadFile(legacyFolder + "legacy-users.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &logins); err != nil {
-		t.Fatal(err)
-	}
-	return logins
-}
 
 func importInto(t *testing.T, store auth.Store, path string, dryRun bool) string {
 	t.Helper()
@@ -77,7 +36,7 @@ func wantLines(t *testing.T, report string, lines ...string) {
 
 func TestImportedUsersLogIn(t *testing.T) {
 	onStores(t, func(t *testing.T, store auth.Store) {
-		path, _ := legacy(t)
+		path, _ := djangotest.Copy(t)
 		wantLines(t, importInto(t, store, path, true), "10 read, 10 to add", "nothing was written")
 		if _, err := store.FindUser(t.Context(), "alice", ""); err == nil {
 			t.Fatal("a dry run added users")
@@ -86,7 +45,7 @@ func TestImportedUsersLogIn(t *testing.T) {
 			`notice  user 10 "bcrypt_bob": taken without the email alice@example.com, which user 3 "alice" has too and keeps`)
 
 		c := serve(t, store)
-		for _, l := range legacyLogins(t) {
+		for _, l := range djangotest.Logins(t) {
 			for range 2 { // at the first the hash is replaced
 				for _, name := range []string{l.Username, l.AsGiven} {
 					text := "no password of theirs"
@@ -127,18 +86,14 @@ func TestImportedUsersLogIn(t *testing.T) {
 
 func TestImportNamesWhatItCannotTake(t *testing.T) {
 	onStores(t, func(t *testing.T, store auth.Store) {
-		path, db := legacy(t)
-		for _, statement := range []string{
+		path, db := djangotest.Copy(t)
+		djangotest.Exec(t, db,
 			`update auth_user set username = '' where id = 1`,
 			`update auth_user set date_joined = 'long ago' where id = 2`,
 			`update auth_user set password = 'rot13$x$y' where id = 5`,
 			`update auth_user set email = 'new@example.com' where id = 6`,
 			`update auth_user set username = 'taken' where id = 9`,
-		} {
-			if _, err := db.Exec(statement); err != nil {
-				t.Fatal(err)
-			}
-		}
+		)
 		c := serve(t, store)
 		if _, err := c.Signup(t.Context(), auth.SignupRequest{Email: "new@example.com", Username: "taken", Password: goodPassword}); err != nil {
 			t.Fatal(err)
@@ -170,12 +125,10 @@ func TestImportOfWhatIsNoSuchDatabase(t *testing.T) {
 }
 
 func BenchmarkImport2000(b *testing.B) {
-	path, db := legacy(b)
-	if _, err := db.Exec(`with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000)
+	path, db := djangotest.Copy(b)
+	djangotest.Exec(b, db, `with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000)
 		insert into auth_user (password, is_superuser, username, last_name, email, is_staff, is_active, date_joined, first_name)
-		select 'pbkdf2_sha256$260000$abc$c2FtcGxlc2FtcGxlc2FtcGxlc2FtcGxlc2FtcGxlMDA=', 0, 'user' || i, '', 'user' || i || '@example.com', 0, 1, '2020-01-01 00:00:00', '' from n`); err != nil {
-		b.Fatal(err)
-	}
+		select 'pbkdf2_sha256$260000$abc$c2FtcGxlc2FtcGxlc2FtcGxlc2FtcGxlc2FtcGxlMDA=', 0, 'user' || i, '', 'user' || i || '@example.com', 0, 1, '2020-01-01 00:00:00', '' from n`)
 	for b.Loop() {
 		store, err := sqlite.Open(context.Background(), filepath.Join(b.TempDir(), "auth.db"))
 		if err != nil {

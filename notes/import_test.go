@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,30 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/django"
+	"github.com/trellis-go/trellis/kit/django/djangotest"
 	"github.com/trellis-go/trellis/notes"
 	"github.com/trellis-go/trellis/notes/sqlite"
-	_ "modernc.org/sqlite"
 )
-
-const legacyFile = "../kit/django/testdata/legacy.sqlite3"
-
-// legacy opens a copy of the legacy database, which a test may spoil.
-func legacy(t testing.TB) (path string, db *sql.DB) {
-	t.Helper()
-	data, err := os.ReadFile(legacyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path = filepath.Join(t.TempDir(), "legacy.sqlite3")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if db, err = sql.Open("sqlite", path); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return path, db
-}
 
 // expected reads the legacy notes of each owner with nothing but SQL.
 func expected(t *testing.T, db *sql.DB) map[uuid.UUID][]notes.Note {
@@ -110,7 +89,7 @@ var sameNotes = cmp.Options{
 
 func TestImport(t *testing.T) {
 	onStores(t, func(t *testing.T, store notes.Store) {
-		path, db := legacy(t)
+		path, db := djangotest.Copy(t)
 		want := expected(t, db)
 		var report bytes.Buffer
 		if err := notes.Import(t.Context(), store, path, true, &report); err != nil {
@@ -147,7 +126,7 @@ func TestImport(t *testing.T) {
 
 func TestImportKeepsWhatWasChangedSince(t *testing.T) {
 	onStores(t, func(t *testing.T, store notes.Store) {
-		path, db := legacy(t)
+		path, db := djangotest.Copy(t)
 		if err := notes.Import(t.Context(), store, path, false, io.Discard); err != nil {
 			t.Fatal(err)
 		}
@@ -170,8 +149,8 @@ func TestImportKeepsWhatWasChangedSince(t *testing.T) {
 
 func TestImportNamesWhatItCannotTake(t *testing.T) {
 	onStores(t, func(t *testing.T, store notes.Store) {
-		path, db := legacy(t)
-		exec(t, db,
+		path, db := djangotest.Copy(t)
+		djangotest.Exec(t, db,
 			`update notes_note set content = 'a' || char(0) || 'b' where id = 1`,
 			`update notes_note set title = '`+strings.Repeat("x", 201)+`' where id = 2`,
 			`update notes_note set owner_id = 4711 where id = 3`,
@@ -200,18 +179,9 @@ func TestImportNamesWhatItCannotTake(t *testing.T) {
 	})
 }
 
-func exec(t testing.TB, db *sql.DB, statements ...string) {
-	t.Helper()
-	for _, s := range statements {
-		if _, err := db.Exec(s); err != nil {
-			t.Fatalf("%.60s: %v", s, err)
-		}
-	}
-}
-
 func BenchmarkImport20000(b *testing.B) {
-	path, db := legacy(b)
-	exec(b, db, `with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
+	path, db := djangotest.Copy(b)
+	djangotest.Exec(b, db, `with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
 		insert into notes_note (title, content, tags, created_at, updated_at, owner_id)
 		select 'note ' || i, 'text of ' || i, 'a,b', '2020-01-01 00:00:00', '2020-01-01 00:00:00', 1 + i % 10 from n`)
 	for b.Loop() {

@@ -48,7 +48,7 @@ func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, err
 	})
 	env.Go(func(ctx context.Context) { purge(ctx, env, store) })
 	env.Health.Check("store", store.Ping)
-	signer := token.Signer{Issuer: env.Common.Issuer, Audience: env.Common.Audience}
+	signer := token.Signer{Issuer: string(env.Common.Issuer), Audience: env.Common.Audience}
 	service := auth.NewService(store, password.New(c.Hashes), signer, keys)
 	return env.Handler(auth.Routes(service), store.Keeper())
 }
@@ -80,6 +80,7 @@ func open(ctx context.Context, env *server.Env, c config) (store auth.Store, err
 	if err != nil {
 		return nil, fmt.Errorf("AUTH_STORE: %w", err)
 	}
+	env.Store = server.Redacted(c.Store)
 	env.OnStop(store.Close)
 	return store, nil
 }

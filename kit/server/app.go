@@ -53,7 +53,7 @@ func New[C any](app App, assemble func(context.Context, *Env, C) (http.Handler, 
 // own is what every service has beside its own configuration.
 type own struct {
 	Addr      Address `env:"ADDR" takes:"HOST:PORT" doc:"where the service listens"`
-	Advertise string  `env:"ADVERTISE" default:"" takes:"HOST:PORT, or nothing for the address it listens on" doc:"where other services reach it"`
+	Advertise Address `env:"ADVERTISE" default:"" takes:"HOST:PORT, or nothing for the address it listens on" doc:"where other services reach it"`
 }
 
 func (a App) prefix() string { return strings.ToUpper(a.Name) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"reflect"
 	"slices"
@@ -22,11 +23,14 @@ import (
 // Fields are strings, numbers, durations, or anything that unmarshals text. A
 // value with schemes may hold a password and is not repeated in errors.
 
-// Address is host:port.
+// Address is host:port, or nothing.
 type Address string
 
 // UnmarshalText reads an address; ":8000" is every address of this machine.
 func (a *Address) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
 	_, port, err := net.SplitHostPort(string(text))
 	if err != nil {
 		return err
@@ -36,6 +40,27 @@ func (a *Address) UnmarshalText(text []byte) error {
 	}
 	*a = Address(text)
 	return nil
+}
+
+// URL is an http or https URL, or nothing.
+type URL string
+
+// UnmarshalText reads a URL.
+func (u *URL) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err == nil && len(text) > 0 && (parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "") {
+		err = errors.New("no http URL")
+	}
+	*u = URL(text)
+	return err
+}
+
+// Redacted is a store's URL as it may be shown.
+func Redacted(store string) string {
+	if u, err := url.Parse(store); err == nil {
+		return u.Redacted()
+	}
+	return "a store"
 }
 
 // variable is one row of the table of configuration.

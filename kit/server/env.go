@@ -19,10 +19,10 @@ import (
 // Common is the configuration that all services of a process share.
 type Common struct {
 	Discovery string            `env:"DISCOVERY" default:"memory:" schemes:"memory consul consul+https" takes:"memory: (services in this process) or consul://HOST:PORT" doc:"how services find each other"`
-	Issuer    string            `env:"ISSUER" default:"http://localhost:8000" takes:"a URL" doc:"the iss of access tokens"`
+	Issuer    URL               `env:"ISSUER" default:"http://localhost:8000" takes:"a URL" doc:"the iss of access tokens"`
 	Audience  string            `env:"AUDIENCE" default:"trellis" takes:"a name" doc:"the aud of access tokens"`
 	Proxies   transport.Proxies `env:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1" takes:"networks, separated by commas" doc:"whose X-Forwarded-For the services believe; the gateway's addresses"`
-	Zipkin    string            `env:"ZIPKIN" default:"" takes:"a URL such as http://127.0.0.1:9411/api/v2/spans, or nothing" doc:"where spans are reported"`
+	Zipkin    URL               `env:"ZIPKIN" default:"" takes:"a URL such as http://127.0.0.1:9411/api/v2/spans, or nothing" doc:"where spans are reported"`
 	Sample    Share             `env:"TRACE_SAMPLE" default:"0.01" takes:"a share from 0 to 1" doc:"how many of the traces that begin here are reported"`
 	Drain     time.Duration     `env:"DRAIN" default:"0s" takes:"a duration such as 2s" doc:"how long a stopping service keeps serving after it left the registry; 2s with Consul"`
 }
@@ -45,6 +45,7 @@ type Env struct {
 	Health   *telemetry.Health
 	Registry discovery.Registry
 	Others   http.RoundTripper // calls other services: http://NAME/…
+	Store    string            // where the service keeps its data, as it may be shown
 	Keys     token.Keys        // what access tokens are verified with; the auth service's, over HTTP
 
 	closers []func() error
@@ -55,7 +56,7 @@ type Env struct {
 const jwksURL = "http://auth/.well-known/jwks.json"
 
 func newEnv(name, addr string, common Common, registry discovery.Registry, others http.RoundTripper) (*Env, error) {
-	tracer, err := telemetry.NewTracer(name, addr, common.Zipkin, float64(common.Sample))
+	tracer, err := telemetry.NewTracer(name, addr, string(common.Zipkin), float64(common.Sample))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func (e *Env) close() error {
 // Stack returns the middleware around the service's endpoints. Set Keys before, if at all.
 func (e *Env) Stack() *endpoint.Stack {
 	if e.stack == nil {
-		e.stack = endpoint.NewStack(e.Logger, e.Metrics, e.Tracer, token.NewVerifier(e.Keys, e.Common.Issuer, e.Common.Audience))
+		e.stack = endpoint.NewStack(e.Logger, e.Metrics, e.Tracer, token.NewVerifier(e.Keys, string(e.Common.Issuer), e.Common.Audience))
 	}
 	return e.stack
 }

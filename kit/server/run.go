@@ -2,6 +2,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,13 @@ const finishTime = 20 * time.Second
 // It tells on out where they are. Configuration comes from the environment.
 func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 	common, err := loadCommon()
+	services := make([]*service, len(apps))
+	for i, app := range apps {
+		s := &service{app: app}
+		var wrong error
+		s.own, s.config, wrong = app.load()
+		services[i], err = s, errors.Join(err, wrong)
+	}
 	if err != nil {
 		return err
 	}
@@ -37,16 +45,17 @@ func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 	p := &process{common: common, registry: registry, others: others, failed: make(chan error, len(apps))}
 	defer func() { err = errors.Join(err, p.stop(), others.Close(), registry.Close()) }()
 
-	for _, app := range apps {
-		if err := p.listen(app); err != nil {
+	for _, s := range services { // take every port before anything is opened or changed
+		if s.ln, err = listen(s.app.Name, string(s.own.Addr)); err != nil {
 			return err
 		}
+		p.services = append(p.services, s)
 	}
 	for _, s := range p.services {
 		if err := p.start(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.app.Name, err)
 		}
-		fmt.Fprintf(out, "%-8s http://%s  %s\n", s.app.Name, s.ln.Addr(), s.app.Doc)
+		fmt.Fprintf(out, "%-8s http://%s  %s\n", s.app.Name, s.ln.Addr(), cmp.Or(s.env.Store, s.app.Doc))
 	}
 	select {
 	case err := <-p.failed:
@@ -76,22 +85,8 @@ type service struct {
 	leave  func(context.Context) error
 }
 
-// listen configures a service and takes its port, before anything is opened or changed.
-func (p *process) listen(app App) error {
-	s := &service{app: app}
-	var err error
-	if s.own, s.config, err = app.load(); err != nil {
-		return err
-	}
-	if s.ln, err = listen(app.Name, string(s.own.Addr)); err != nil {
-		return err
-	}
-	p.services = append(p.services, s)
-	return nil
-}
-
 func (p *process) start(ctx context.Context, s *service) (err error) {
-	advertise := s.own.Advertise
+	advertise := string(s.own.Advertise)
 	if advertise == "" {
 		advertise = reachable(s.ln.Addr())
 	}

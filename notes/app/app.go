@@ -49,6 +49,7 @@ func open(ctx context.Context, env *server.Env, c config) (store notes.Store, er
 	if err != nil {
 		return nil, fmt.Errorf("NOTES_STORE: %w", err)
 	}
+	env.Store = server.Redacted(c.Store)
 	env.OnStop(store.Close)
 	return store, nil
 }

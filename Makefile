@@ -1,0 +1,44 @@
+# make run, make test: see README.md.
+
+.DEFAULT_GOAL := help
+BIN := bin
+
+help: ## tell what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build every binary into bin/
+	go build -o $(BIN)/local ./deploy/local
+	go build -o $(BIN)/real ./deploy/real
+	go build -o $(BIN)/auth ./auth/cmd
+	go build -o $(BIN)/notes ./notes/cmd
+	go build -o $(BIN)/gateway ./gateway/cmd
+
+run: build ## run the whole system in one process, its data under data/
+	exec $(BIN)/local
+
+run-real: build ## run each service as a process, on PostgreSQL (POSTGRES=…) and Consul (CONSUL=…), private ones if not given
+	exec $(BIN)/real
+
+import: build ## take over a legacy database: make import FROM=FILE [DRY=-dry-run]
+	@test -n "$(FROM)" || { echo "make import takes FROM=FILE, the legacy database"; exit 2; }
+	$(BIN)/auth import $(DRY) "$(FROM)"
+	$(BIN)/notes import $(DRY) "$(FROM)"
+
+tools: ## get what the tests need: PostgreSQL, Consul
+	go run ./kit/testenv/tools
+
+check: ## gofmt, go vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt-ed: $$out"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+test: tools check ## run every test, against real servers
+	go test -race -timeout 20m ./...
+
+short: ## run the tests that need no servers
+	go test -short ./...
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: help build run run-real import tools check test short bench

@@ -1,0 +1,11 @@
+// Command local runs the whole system in one process, on embedded stores.
+package main
+
+import (
+	auth "github.com/trellis-go/trellis/auth/app"
+	gateway "github.com/trellis-go/trellis/gateway/app"
+	"github.com/trellis-go/trellis/kit/server"
+	notes "github.com/trellis-go/trellis/notes/app"
+)
+
+func main() { server.Main(auth.Auth, notes.Notes, gateway.Gateway) }
