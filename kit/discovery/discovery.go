@@ -70,7 +70,7 @@ type Registry interface {
 func Open(rawURL string, logger log.Logger) (Registry, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("discovery: %w; takes %s", err, takes)
+		return nil, fmt.Errorf("discovery: no URL; takes %s", takes) // err would show the password
 	}
 	switch u.Scheme {
 	case "memory":

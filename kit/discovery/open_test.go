@@ -34,7 +34,7 @@ func TestOpen(t *testing.T) {
 		{"etcd://127.0.0.1", "", []string{`"etcd://127.0.0.1"`, `"memory:"`}},
 		{"consul:", "", []string{"names no host"}},
 		{"consul://host/path", "", []string{"more than a host"}},
-		{"consul://host:port", "", []string{"invalid port"}},
+		{"consul://host:port", "", []string{"no URL"}},
 		{"consul://host?tls=perhaps", "", []string{`tls="perhaps"`}},
 		{"consul://host?token=x", "", []string{`"token" is not a parameter`}},
 		{"consul://user:hunter2@host", "", []string{"CONSUL_HTTP_TOKEN"}},

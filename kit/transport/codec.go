@@ -159,9 +159,10 @@ func (c *codec) describe(x *exchange, res *response, result any) error {
 }
 
 var (
-	jsonType  = []string{"application/json; charset=utf-8"}
-	noStore   = []string{"no-store"}
-	sniffless = []string{"nosniff"}
+	jsonType   = []string{"application/json; charset=utf-8"}
+	noStore    = []string{"no-store"}
+	revalidate = []string{"private, no-cache"}
+	sniffless  = []string{"nosniff"}
 )
 
 // write sends what the stack returned: an encoded response, or nothing more
@@ -175,8 +176,11 @@ func write(ctx context.Context, w http.ResponseWriter, result any) error {
 	for name, values := range res.header {
 		h[name] = values
 	}
-	if h["Cache-Control"] == nil {
-		h["Cache-Control"] = noStore // an answer is somebody's; it says so itself when it is everybody's
+	if h["Cache-Control"] == nil { // an answer is somebody's; it says so itself when it is everybody's
+		h["Cache-Control"] = noStore
+		if h["Etag"] != nil {
+			h["Cache-Control"] = revalidate
+		}
 	}
 	if res.body == nil {
 		w.WriteHeader(res.status)

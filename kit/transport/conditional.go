@@ -33,8 +33,9 @@ func (m *IfMatch) UnmarshalText(text []byte) error {
 		m.Any = true
 		return nil
 	}
-	inner, ok := strings.CutPrefix(s, `"`)
-	if inner, ok = strings.CutSuffix(inner, `"`); !ok || len(s) < 2 || s[0] != '"' || strings.Contains(inner, `"`) {
+	inner, opened := strings.CutPrefix(s, `"`)
+	inner, closed := strings.CutSuffix(inner, `"`)
+	if !opened || !closed || strings.Contains(inner, `"`) {
 		return fault.New(fault.Malformed, "if_match_malformed", `If-Match takes one entity tag in quotes, such as "7".`)
 	}
 	v, err := strconv.ParseInt(inner, 10, 64)

@@ -177,7 +177,9 @@ func (par *param) text(r *http.Request, query url.Values) (text string, present 
 	case "query":
 		values = query[par.name]
 	case "header":
-		values = r.Header[par.name]
+		if values = r.Header[par.name]; len(values) == 1 && !utf8.ValidString(values[0]) {
+			values = []string{strings.ToValidUTF8(values[0], "\uFFFD")} // a header may be Latin-1 (RFC 9110, 5.5)
+		}
 	case "cookie":
 		if c, err := r.Cookie(par.name); err == nil {
 			values = []string{c.Value}

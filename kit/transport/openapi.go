@@ -5,14 +5,12 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
 	"github.com/swaggest/jsonschema-go"
 	"github.com/swaggest/openapi-go"
 	"github.com/swaggest/openapi-go/openapi31"
-	"github.com/trellis-go/trellis/kit/fault"
 )
 
 // Extensions of an OpenAPI operation that the gateway goes by.
@@ -30,14 +28,26 @@ const Bearer = "bearer"
 func OpenAPI(title string, routes []Route) ([]byte, error) {
 	r := openapi31.NewReflector()
 	r.Spec.Info.WithTitle(title).WithVersion("1")
-	r.Spec.SetHTTPBearerTokenSecurity(Bearer, "JWT", "An access token from /v1/auth/login.")
-	r.InlineDefinition(uuid.UUID{})
-	answers := map[reflect.Type]bool{}
+	r.Spec.SetHTTPBearerTokenSecurity(Bearer, "JWT", "An access token.")
+	requests, answers := map[reflect.Type]bool{}, map[reflect.Type]bool{}
 	reach(reflect.TypeFor[Problem](), answers)
 	for _, route := range routes {
+		reach(route.Request, requests)
 		reach(route.Response, answers)
 	}
-	r.DefaultOptions = append(r.DefaultOptions, schemas(answers)...)
+	for t := range requests {
+		if holds, ok := contentsOf(t); ok { // an Optional is described by what it holds
+			r.AddTypeMapping(reflect.Zero(t).Interface(), reflect.New(holds).Interface())
+		}
+	}
+	r.InlineDefinition(uuid.UUID{})
+	r.DefaultOptions = append(r.DefaultOptions,
+		jsonschema.InterceptSchema(uuidSchema),
+		jsonschema.InterceptProp(ruleSchema),
+		jsonschema.InterceptProp(wholeSchema(answers)),
+		jsonschema.InterceptNullability(plainNulls),
+		jsonschema.InterceptDefName(shortName),
+		func(rc *jsonschema.ReflectContext) { rc.EnvelopNullability = true })
 	named := map[string]string{}
 	for _, route := range routes {
 		if other, taken := named[route.Name]; taken {
@@ -52,13 +62,14 @@ func OpenAPI(title string, routes []Route) ([]byte, error) {
 }
 
 func describe31(r *openapi31.Reflector, route Route) error {
-	oc, err := r.NewOperationContext(route.Method, route.Path)
+	path := strings.TrimSuffix(strings.ReplaceAll(route.Path, "...}", "}"), "{$}")
+	oc, err := r.NewOperationContext(route.Method, path)
 	if err != nil {
 		return err
 	}
 	oc.SetID(route.Name)
 	oc.SetSummary(route.Doc)
-	oc.SetTags(area(route.Path))
+	oc.SetTags(area(path, r.Spec.Info.Title))
 	if route.Request != nil && route.Request != noneType {
 		oc.AddReqStructure(reflect.New(route.Request).Interface())
 	}
@@ -91,7 +102,7 @@ func describe31(r *openapi31.Reflector, route Route) error {
 		op.WithMapOfAnythingItem(ExtBodyMax, route.BodyMax)
 	}
 	if route.Request == nil {
-		addPath(op, route.Path)
+		addPath(op, path)
 	}
 	if route.idempotent() {
 		addHeader(op, "Idempotency-Key", "Repeats of this request with the same key get the first one's answer, for 24 hours.")
@@ -105,11 +116,13 @@ func describe31(r *openapi31.Reflector, route Route) error {
 	return nil
 }
 
-// area is the part of the API that a path belongs to: its first segment that
-// is neither a version nor "internal".
-func area(path string) string {
-	path = strings.TrimPrefix(strings.TrimPrefix(path, "/internal"), "/v1")
-	return strings.Split(path, "/")[1]
+// area is the part of the API that a path belongs to: the segment behind its
+// version, or the service when it has none.
+func area(path, service string) string {
+	if rest, ok := strings.CutPrefix(strings.TrimPrefix(path, "/internal"), "/v1/"); ok {
+		return strings.Split(rest, "/")[0]
+	}
+	return service
 }
 
 // demand marks what a request must have, and as what a body may come.
@@ -126,6 +139,9 @@ func demand(op *openapi31.Operation, route Route) {
 			body = body || must
 		}
 	}
+	op.Parameters = slices.DeleteFunc(op.Parameters, func(p openapi31.ParameterOrReference) bool {
+		return p.Parameter.Name == "User-Agent" // every client sends it; nobody needs to be told
+	})
 	for _, p := range op.Parameters {
 		if required[string(p.Parameter.In)+" "+p.Parameter.Name] {
 			p.Parameter.WithRequired(true)
@@ -158,128 +174,4 @@ func addHeader(op *openapi31.Operation, name, doc string) {
 	p := openapi31.Parameter{Name: name, In: openapi31.ParameterInHeader, Schema: map[string]any{"type": "string"}}
 	p.WithDescription(doc)
 	op.Parameters = append(op.Parameters, openapi31.ParameterOrReference{Parameter: &p})
-}
-
-// reach finds the types that an answer is made of.
-func reach(t reflect.Type, seen map[reflect.Type]bool) {
-	if t == nil || seen[t] {
-		return
-	}
-	seen[t] = true
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		reach(t.Elem(), seen)
-	case reflect.Struct:
-		seen[reflect.PointerTo(t)] = true
-		for i := range t.NumField() {
-			reach(t.Field(i).Type, seen)
-		}
-	}
-}
-
-// schemas are the options that make schemas say what the transport does.
-// Answers have all of their members but those left out when empty.
-func schemas(answers map[reflect.Type]bool) []func(*jsonschema.ReflectContext) {
-	return []func(*jsonschema.ReflectContext){
-		jsonschema.InterceptSchema(plainSchema),
-		jsonschema.InterceptProp(ruleSchema),
-		jsonschema.InterceptProp(func(p jsonschema.InterceptPropParams) error {
-			tag := p.Field.Tag.Get("json")
-			if p.Processed && answers[p.ParentSchema.ReflectType] && tag != "" && !strings.Contains(tag, ",omit") && !slices.Contains(p.ParentSchema.Required, p.Name) {
-				p.ParentSchema.Required = append(p.ParentSchema.Required, p.Name)
-			}
-			return nil
-		}),
-		jsonschema.InterceptNullability(plainLists),
-		jsonschema.InterceptDefName(shortName),
-		func(rc *jsonschema.ReflectContext) { rc.EnvelopNullability = true },
-	}
-}
-
-// plainSchema describes an Optional by what it holds, and a UUID in place.
-func plainSchema(p jsonschema.InterceptSchemaParams) (bool, error) {
-	if p.Processed || !p.Value.IsValid() || !p.Value.CanInterface() {
-		return false, nil
-	}
-	switch v := p.Value.Interface().(type) {
-	case optional:
-		r := jsonschema.Reflector{DefaultOptions: schemas(nil)}
-		s, err := r.Reflect(reflect.New(v.contentsType()).Elem().Interface(), jsonschema.InlineRefs)
-		if err != nil {
-			return false, err
-		}
-		*p.Schema = s
-		return true, nil
-	case uuid.UUID, *uuid.UUID:
-		p.Schema.AddType(jsonschema.String)
-		p.Schema.WithFormat("uuid")
-		return true, nil
-	}
-	return false, nil
-}
-
-// ruleSchema tells what a field's validate tag demands.
-func ruleSchema(p jsonschema.InterceptPropParams) error {
-	if !p.Processed {
-		return nil
-	}
-	of := p.PropertySchema
-	if in, _ := source(p.Field); in != "" {
-		of.RemoveType(jsonschema.Null) // a parameter is there or it is not
-	}
-	for rule := range strings.SplitSeq(p.Field.Tag.Get("validate"), ",") {
-		name, arg, _ := strings.Cut(rule, "=")
-		n, _ := strconv.ParseInt(arg, 10, 64)
-		text := of.HasType(jsonschema.String)
-		switch {
-		case name == "required" && p.ParentSchema != nil:
-			p.ParentSchema.Required = append(p.ParentSchema.Required, p.Name)
-		case name == "max" && text, name == "maxbytes":
-			of.WithMaxLength(n)
-		case name == "min" && text:
-			of.WithMinLength(n)
-		case name == "max" && of.HasType(jsonschema.Array):
-			of.WithMaxItems(n)
-		case name == "min" && of.HasType(jsonschema.Array):
-			of.WithMinItems(n)
-		case name == "max":
-			of.WithMaximum(float64(n))
-		case name == "min":
-			of.WithMinimum(float64(n))
-		case name == "email":
-			of.WithFormat("email")
-		case name == "oneof":
-			of.Enum = nil
-			for v := range strings.FieldsSeq(arg) {
-				of.Enum = append(of.Enum, v)
-			}
-		case name == "dive" && of.Items != nil && of.Items.SchemaOrBool != nil:
-			of = of.Items.SchemaOrBool.TypeObject // what follows is about the entries
-		}
-	}
-	return nil
-}
-
-// plainLists takes back that a list or a map may be null: ours are empty instead.
-func plainLists(p jsonschema.InterceptNullabilityParams) {
-	if k := p.Type.Kind(); p.NullAdded && (k == reflect.Slice || k == reflect.Map || p.Type.Implements(optionalType)) {
-		p.Schema.RemoveType(jsonschema.Null)
-	}
-}
-
-var optionalType = reflect.TypeFor[optional]()
-
-// shortName names a schema by its Go type, without the package's repetition:
-// notes.Note is Note, transport.Page[notes.Note] is NotePage.
-func shortName(t reflect.Type, _ string) string {
-	name := t.Name()
-	if t.PkgPath() == reflect.TypeFor[fault.Field]().PkgPath() {
-		return "Problem" + name
-	}
-	base, arg, generic := strings.Cut(name, "[")
-	if !generic {
-		return name
-	}
-	arg = strings.TrimSuffix(arg, "]")
-	return arg[strings.LastIndexByte(arg, '.')+1:] + base
 }

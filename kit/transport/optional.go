@@ -39,16 +39,23 @@ func (o Optional[T]) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return json.MarshalEncode(enc, o.Value)
 }
 
-// InlineJSONSchema makes OpenAPI describe the member in place, not under a name of its own.
-func (Optional[T]) InlineJSONSchema() {}
-
 // optional is what every Optional is, whatever its T.
 type optional interface {
 	contents() any
 	contentsType() reflect.Type
 }
 
-func isOptional(v any) bool { _, ok := v.(optional); return ok }
+// contentsOf returns what an Optional holds.
+func contentsOf(t reflect.Type) (contents reflect.Type, ok bool) {
+	if t.Kind() != reflect.Struct {
+		return nil, false
+	}
+	o, ok := reflect.Zero(t).Interface().(optional)
+	if !ok {
+		return nil, false
+	}
+	return o.contentsType(), true
+}
 
 func (o Optional[T]) contents() any {
 	if !o.Set {

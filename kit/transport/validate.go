@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/go-playground/validator/v10"
@@ -28,8 +29,8 @@ func newChecker(t reflect.Type) (checker, error) {
 		return name
 	})
 	err := v.RegisterValidation("maxbytes", func(fl validator.FieldLevel) bool {
-		var limit int
-		if _, err := fmt.Sscan(fl.Param(), &limit); err != nil {
+		limit, err := strconv.Atoi(fl.Param())
+		if err != nil {
 			panic("validate: maxbytes=" + fl.Param())
 		}
 		return len(fl.Field().String()) <= limit
@@ -38,10 +39,11 @@ func newChecker(t reflect.Type) (checker, error) {
 		return checker{}, err
 	}
 	for _, f := range reflect.VisibleFields(t) {
-		if zero := reflect.Zero(f.Type).Interface(); isOptional(zero) {
-			v.RegisterCustomTypeFunc(func(field reflect.Value) any { return field.Interface().(optional).contents() }, zero)
+		if _, ok := contentsOf(f.Type); ok {
+			v.RegisterCustomTypeFunc(func(field reflect.Value) any { return field.Interface().(optional).contents() }, reflect.Zero(f.Type).Interface())
 		}
 	}
+	_ = v.Struct(reflect.New(t).Interface()) // reads the tags; a rule that there is not panics now, and Handler says so
 	return checker{v}, nil
 }
 
