@@ -42,6 +42,7 @@ func (s *Stack) breaker(e Endpoint) endpoint.Middleware {
 		},
 	})
 	return func(next endpoint.Endpoint) endpoint.Endpoint {
+		next = s.recover(e)(next) // a panic would count, even that of a proxy whose client hung up
 		return func(ctx context.Context, req any) (any, error) {
 			resp, err := cb.Execute(func() (any, error) { return next(ctx, req) })
 			if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {

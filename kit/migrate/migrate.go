@@ -66,7 +66,7 @@ func provider(db *sql.DB, dialect goose.Dialect, set Set) (*goose.Provider, erro
 	}
 	options := []goose.ProviderOption{goose.WithStore(store)}
 	if dialect == Postgres {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // try every second, for five minutes
 		if err != nil {
 			return nil, err
 		}
@@ -76,19 +76,24 @@ func provider(db *sql.DB, dialect goose.Dialect, set Set) (*goose.Provider, erro
 }
 
 func up(ctx context.Context, p *goose.Provider) error {
-	has, knows, err := p.GetVersions(ctx)
-	if err != nil {
-		return err
+	for {
+		has, knows, err := p.GetVersions(ctx)
+		if err != nil {
+			return err
+		}
+		switch {
+		case has > knows:
+			return fmt.Errorf("the database is at version %d and this binary knows only %d: run the newer binary; nothing was changed", has, knows)
+		case has == knows:
+			return nil
+		}
+		if _, err = p.Up(ctx); err == nil {
+			return nil
+		}
+		// SQLite has no lock that spans transactions: what failed here may be
+		// what another process did, and then there is progress.
+		if now, _, again := p.GetVersions(ctx); again != nil || now == has {
+			return err
+		}
 	}
-	if has >= knows {
-		return nil
-	}
-	_, err = p.Up(ctx)
-	if err == nil {
-		return nil
-	}
-	if has, _, again := p.GetVersions(ctx); again == nil && has == knows {
-		return nil // another process was quicker; SQLite has no lock that spans transactions
-	}
-	return err
 }

@@ -87,27 +87,48 @@ func appendValue(b []byte, value any) []byte {
 	case string:
 		return appendQuote(b, v)
 	case *string:
-		return appendQuote(b, *v)
+		if v != nil {
+			return appendQuote(b, *v)
+		}
 	case int:
 		return strconv.AppendInt(b, int64(v), 10)
 	case *int:
-		return strconv.AppendInt(b, int64(*v), 10)
+		if v != nil {
+			return strconv.AppendInt(b, int64(*v), 10)
+		}
 	case int64:
 		return strconv.AppendInt(b, v, 10)
 	case *int64:
-		return strconv.AppendInt(b, *v, 10)
+		if v != nil {
+			return strconv.AppendInt(b, *v, 10)
+		}
 	case bool:
 		return strconv.AppendBool(b, v)
 	case time.Duration:
 		return appendSeconds(b, v)
 	case *time.Duration:
-		return appendSeconds(b, *v)
+		if v != nil {
+			return appendSeconds(b, *v)
+		}
 	case *netip.Addr:
-		b = v.AppendTo(append(b, '"'))
-		return append(b, '"')
+		if v != nil {
+			return append(v.AppendTo(append(b, '"')), '"')
+		}
 	case *model.TraceID:
-		b = AppendTraceID(append(b, '"'), *v)
-		return append(b, '"')
+		if v != nil {
+			return append(AppendTraceID(append(b, '"'), *v), '"')
+		}
+	}
+	return appendOther(b, value)
+}
+
+func appendOther(b []byte, value any) (out []byte) {
+	defer func() {
+		if recover() != nil { // a nil pointer, or a method that panics: fmt tells which
+			out = appendQuote(b, fmt.Sprint(value))
+		}
+	}()
+	switch v := value.(type) {
 	case log.Valuer:
 		return appendValue(b, v())
 	case error:

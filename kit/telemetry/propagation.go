@@ -92,7 +92,8 @@ func parseTraceparent(s string) (sc model.SpanContext, ok bool) {
 func parseB3(s string) (sc model.SpanContext, ok bool) {
 	trace, rest, more := strings.Cut(s, "-")
 	if !more {
-		return sc, decide(&sc, s)
+		ok = s != "" && decide(&sc, s)
+		return sc, ok
 	}
 	span, rest, _ := strings.Cut(rest, "-")
 	decision, _, _ := strings.Cut(rest, "-") // the parent of the caller's span is the caller's affair
@@ -103,8 +104,14 @@ func parseB3(s string) (sc model.SpanContext, ok bool) {
 }
 
 func extractB3(h http.Header) (sc model.SpanContext) {
-	trace, span, decision := h.Get("X-B3-Traceid"), h.Get("X-B3-Spanid"), h.Get("X-B3-Sampled")
-	if h.Get("X-B3-Flags") == "1" {
+	get := func(name string) string { // h.Get would look at each letter of the name
+		if v := h[name]; len(v) > 0 {
+			return v[0]
+		}
+		return ""
+	}
+	trace, span, decision := get("X-B3-Traceid"), get("X-B3-Spanid"), get("X-B3-Sampled")
+	if get("X-B3-Flags") == "1" {
 		decision = "d"
 	}
 	if trace != "" {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,12 +21,11 @@ import (
 // token names a key that is not in it, at most once in a few seconds however
 // many such tokens come. The last good set stays while the publisher is away.
 type Remote struct {
-	url     string
-	client  *http.Client
-	set     atomic.Pointer[keySet]
-	fetch   singleflight.Group
-	mu      sync.Mutex
-	attempt time.Time // the last one, good or not
+	url    string
+	client *http.Client
+	set    atomic.Pointer[keySet]
+	tried  atomic.Pointer[time.Time] // when the last attempt began, good or not
+	fetch  singleflight.Group
 }
 
 type keySet struct {
@@ -49,23 +47,24 @@ func NewRemote(url string, over http.RoundTripper) *Remote {
 // Key returns the public key with the id. It answers ErrInvalid for an id
 // that is not published, and Unavailable when no set was ever had.
 func (r *Remote) Key(ctx context.Context, id string) (ed25519.PublicKey, error) {
-	set := r.set.Load()
-	if set != nil {
+	if set := r.set.Load(); set != nil {
 		if key, ok := set.keys[id]; ok {
-			if time.Since(set.fetched) > freshFor && r.mayTry() {
-				go func() { _, _ = r.refresh() }()
+			if time.Since(set.fetched) > freshFor && r.rested() {
+				r.refresh()
 			}
 			return key, nil
 		}
 	}
-	if set == nil || r.mayTry() {
-		fetched, err := r.refreshWithin(ctx)
-		switch {
-		case fetched != nil:
-			set = fetched
-		case set == nil:
-			return nil, fault.New(fault.Unavailable, "keys_unavailable", "Access tokens cannot be verified just now.").After(time.Second).Because(err)
-		}
+	var err error
+	select {
+	case res := <-r.refresh():
+		err = res.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	set := r.set.Load()
+	if set == nil {
+		return nil, fault.New(fault.Unavailable, "keys_unavailable", "Access tokens cannot be verified just now.").After(time.Second).Because(err)
 	}
 	if key, ok := set.keys[id]; ok {
 		return key, nil
@@ -73,52 +72,53 @@ func (r *Remote) Key(ctx context.Context, id string) (ed25519.PublicKey, error) 
 	return nil, ErrInvalid.Because(fmt.Errorf("no key has the id %.40q", id))
 }
 
-// mayTry says whether the last attempt is long enough ago, and if so counts one.
-func (r *Remote) mayTry() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if time.Since(r.attempt) < retryAfter {
-		return false
-	}
-	r.attempt = time.Now()
-	return true
+// rested says whether the last attempt is long enough ago.
+func (r *Remote) rested() bool {
+	t := r.tried.Load()
+	return t == nil || time.Since(*t) >= retryAfter
 }
 
-func (r *Remote) refreshWithin(ctx context.Context) (*keySet, error) {
-	done := r.fetch.DoChan("", func() (any, error) { return r.get() })
-	select {
-	case res := <-done:
-		set, _ := res.Val.(*keySet)
-		return set, res.Err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+// refresh fetches the set, unless that was tried a moment ago. Whoever comes
+// while it is fetched gets the outcome of the same attempt.
+func (r *Remote) refresh() <-chan singleflight.Result {
+	return r.fetch.DoChan("", func() (any, error) {
+		if r.set.Load() != nil && !r.rested() {
+			return nil, nil
+		}
+		now := time.Now()
+		r.tried.Store(&now)
+		return nil, r.get()
+	})
 }
 
-func (r *Remote) refresh() (*keySet, error) { return r.refreshWithin(context.Background()) }
-
-func (r *Remote) get() (*keySet, error) {
+func (r *Remote) get() error {
 	res, err := r.client.Get(r.url)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", r.url, res.Status)
+		return fmt.Errorf("%s answers %s", r.url, res.Status)
 	}
-	var published jose.JSONWebKeySet
+	var published struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxKeySet)).Decode(&published); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.url, err)
+		return fmt.Errorf("%s: %w", r.url, err)
 	}
 	set := &keySet{keys: map[string]ed25519.PublicKey{}, fetched: time.Now()}
-	for _, k := range published.Keys {
+	for _, text := range published.Keys {
+		var k jose.JSONWebKey
+		if json.Unmarshal(text, &k) != nil {
+			continue // a kind that is not ours must not spoil the others (RFC 7517, 5)
+		}
 		if public, ok := k.Key.(ed25519.PublicKey); ok && k.KeyID != "" && len(public) == ed25519.PublicKeySize {
 			set.keys[k.KeyID] = public
 		}
 	}
 	if len(set.keys) == 0 {
-		return nil, errors.New(r.url + " publishes no Ed25519 key")
+		return errors.New(r.url + " publishes no Ed25519 key")
 	}
 	r.set.Store(set)
-	return set, nil
+	return nil
 }
