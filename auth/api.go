@@ -9,10 +9,13 @@ import (
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
+// maxRequest bounds a request in bytes; anyone may send some of them.
+const maxRequest = 16 << 10
+
 // Routes is the auth API. Each line reads outside in: the path, the endpoint
 // behind it, the service method behind that.
 func Routes(s *Service) []transport.Route {
-	return []transport.Route{
+	routes := []transport.Route{
 		transport.Post("/v1/auth/signup", endpoint.New(s.Signup, "Open an account, and log in.").Public().Limit(20)).Created(),
 		transport.Post("/v1/auth/login", endpoint.New(s.Login, "Log in.").Public().Limit(20)),
 		transport.Post("/v1/auth/refresh", endpoint.New(s.Refresh, "Get a new access token for a refresh token, which is replaced.").Public().Limit(20)),
@@ -24,6 +27,10 @@ func Routes(s *Service) []transport.Route {
 		transport.Get("/v1/auth/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Public()),
 		transport.Get("/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Named("WellKnownJWKS").Public()),
 	}
+	for i := range routes {
+		routes[i] = routes[i].MaxBody(maxRequest)
+	}
+	return routes
 }
 
 // Client is what is known of the program that logs in.

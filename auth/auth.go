@@ -66,6 +66,9 @@ type Attempts struct {
 	Until    time.Time // no attempt before this
 }
 
+// MaxSessions is how many sessions a user may have at once.
+const MaxSessions = 100
+
 // Hash is a SHA-256.
 type Hash = [sha256.Size]byte
 
@@ -99,15 +102,19 @@ type Store interface {
 	FindUser(ctx context.Context, username, emailKey string) (User, error)
 	// SetPassword replaces a user's password hash, if it is still old.
 	SetPassword(ctx context.Context, user uuid.UUID, old, hash string) (replaced bool, err error)
+	// ChangePassword is SetPassword, and ends at now the user's sessions but
+	// the one to keep: both or neither.
+	ChangePassword(ctx context.Context, user uuid.UUID, old, hash string, keep uuid.UUID, now time.Time) (replaced bool, err error)
 
-	// CreateSession adds a session.
-	CreateSession(ctx context.Context, s Session) error
+	// CreateSession adds a session for a user who was found by a password
+	// hash. It answers ErrNoUser unless that is still the user's and the user
+	// is not disabled. Of more than MaxSessions the ones seen longest ago end.
+	CreateSession(ctx context.Context, s Session, password string) error
 	// Session returns a session, ended or not, or ErrNoSession.
 	Session(ctx context.Context, id uuid.UUID) (Session, error)
 	// UpdateSession lets change have the session and keeps what it makes of
-	// it; nobody else changes it meanwhile. What change did is kept when it
-	// returns an error too, unless that is ErrNoSession: a session can be ended
-	// and its caller refused in one step. The error is returned.
+	// it; nobody else changes it meanwhile. An error of change's is returned,
+	// and nothing is kept. ErrNoSession when there is none.
 	UpdateSession(ctx context.Context, id uuid.UUID, change func(*Session) error) error
 	// Sessions returns the sessions of a user that have neither ended nor
 	// expired at now, the last seen first.
@@ -127,8 +134,9 @@ type Store interface {
 	// forgotten. Nobody else changes them meanwhile. An error of change's is
 	// returned, and nothing is kept.
 	Attempts(ctx context.Context, keys []Hash, change func([]Attempts) error) error
-	// Purge forgets sessions that ended or expired, and attempts whose last was, before a time.
-	Purge(ctx context.Context, before time.Time) error
+	// Purge forgets sessions that ended or expired before a time, and
+	// attempts of which the last was before another.
+	Purge(ctx context.Context, sessions, attempts time.Time) error
 
 	// Keeper keeps answers for Idempotency-Key beside the users.
 	Keeper() transport.Keeper

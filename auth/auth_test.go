@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -309,10 +310,10 @@ func TestSessions(t *testing.T) {
 		if err := c.Logout(as(t, laptop), auth.LogoutRequest{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := devices(); got != "" {
-			t.Errorf("sessions after logout: %s", got)
-		}
-		_ = tablet
+		_, err = c.Me(as(t, laptop))
+		wantCode(t, "after logout", err, fault.Unauthenticated, "token_invalid")
+		_, err = c.Me(as(t, tablet))
+		wantCode(t, "a session that the new password ended", err, fault.Unauthenticated, "token_invalid")
 	})
 }
 
@@ -346,6 +347,93 @@ func TestGuessing(t *testing.T) {
 		}
 		if err := guess("192.0.2.1", "ann@example.com", goodPassword); err != nil {
 			t.Errorf("the owner, from elsewhere: %v", err)
+		}
+	})
+}
+
+// Whether a login is slowed tells nothing about whether there is such a user.
+func TestThrottleTellsNothing(t *testing.T) {
+	onStores(t, func(t *testing.T, store auth.Store) {
+		c := serve(t, store)
+		if _, err := c.Signup(t.Context(), auth.SignupRequest{Email: "bob@example.com", Username: "bob", Password: goodPassword}); err != nil {
+			t.Fatal(err)
+		}
+		outcomes := map[string]string{}
+		for addr, name := range map[string]string{"203.0.113.7": "bob", "203.0.113.8": "rob"} {
+			for i, login := range []string{name, name, name, name, name, name, strings.ToUpper(name), name + "@example.com"} {
+				_, err := c.from(addr, "curl").Login(t.Context(), auth.LoginRequest{Login: login, Password: "wrong-guess-12"})
+				outcomes[name] += fmt.Sprint(i, fault.Of(err).Code, " ")
+			}
+		}
+		if outcomes["bob"] != outcomes["rob"] {
+			t.Errorf("a user:    %s\nno user:   %s", outcomes["bob"], outcomes["rob"])
+		}
+	})
+}
+
+// A device that has logged in before is not in a guesser's hands, even when
+// both sit behind one address.
+func TestKnownDeviceGetsInBesideAGuesser(t *testing.T) {
+	onStores(t, func(t *testing.T, store auth.Store) {
+		c := serve(t, store)
+		const neighbours = "203.0.113.9"
+		body := `{"email":"ann@example.com","password":"` + goodPassword + `","session":"cookie"}`
+		res := c.post(t, neighbours, "/v1/auth/signup", body)
+		var cookies []string
+		for _, cookie := range res.Cookies() {
+			if cookie.Name == "trellis_refresh" && (!cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/v1/auth") {
+				t.Errorf("the cookie of the refresh token: %v", cookie)
+			}
+			cookies = append(cookies, cookie.Name+"="+cookie.Value)
+		}
+		if len(cookies) != 2 {
+			t.Fatalf("cookies: %q", cookies)
+		}
+		for range 8 {
+			c.post(t, neighbours, "/v1/auth/login", `{"login":"ann@example.com","password":"wrong-guess-12"}`)
+		}
+		right := `{"login":"ann@example.com","password":"` + goodPassword + `","session":"cookie"}`
+		if res := c.post(t, neighbours, "/v1/auth/login", right); res.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("the guesser's neighbour without a cookie: %s", res.Status)
+		}
+		if res := c.post(t, neighbours, "/v1/auth/login", right, "Cookie", strings.Join(cookies, "; ")); res.StatusCode != http.StatusOK {
+			t.Errorf("the owner's device: %s", res.Status)
+		}
+		if res := c.post(t, neighbours, "/v1/auth/refresh", `{}`, "Cookie", strings.Join(cookies, "; ")); res.StatusCode != http.StatusOK || len(res.Cookies()) == 0 {
+			t.Errorf("refresh by cookie: %s %v", res.Status, res.Cookies())
+		}
+	})
+}
+
+// post sends a body as it is.
+func (s served) post(t *testing.T, addr, path, body string, headers ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://auth"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := disguise{s.over, addr, "browser"}.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res
+}
+
+// A forged refresh token changes nothing about the session that it names.
+func TestForgedTokenChangesNothing(t *testing.T) {
+	onStores(t, func(t *testing.T, store auth.Store) {
+		c := serve(t, store)
+		tokens := signup(t, c.Client, "ann@example.com")
+		forged := tokens.RefreshToken[:len(tokens.RefreshToken)-30] + strings.Repeat("A", 30)
+		_, err := c.Refresh(t.Context(), auth.RefreshRequest{RefreshToken: forged, Session: "cookie"})
+		wantCode(t, "forged", err, fault.Unauthenticated, "refresh_invalid")
+		if next, err := c.Refresh(t.Context(), auth.RefreshRequest{RefreshToken: tokens.RefreshToken}); err != nil || next.RefreshToken == "" {
+			t.Errorf("the owner's next refresh: %q, %v", next.RefreshToken, err)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/fault"
 )
 
@@ -42,7 +43,7 @@ const (
 	tokenSize  = 16 + 8 + secretSize + markSize
 	prefix     = "trr_" // for those who look for leaked secrets
 
-	sharedFor   = 30 * time.Second
+	sharedFor   = 10 * time.Second
 	sessionLife = 30 * 24 * time.Hour // since the last refresh
 )
 
@@ -140,6 +141,12 @@ func (s *Session) rotate(secret, by []byte, now time.Time) {
 	s.RotatedAt, s.RotatedBy = now, by
 }
 
+// fingerprint tells one client's tabs from another client: its name, its
+// device's cookie and where it is.
+func fingerprint(ctx context.Context, c client) []byte {
+	return hash([]byte(c.UserAgent + "\x00" + c.Device + "\x00" + endpoint.Block(endpoint.From(ctx).Client).String()))
+}
+
 func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
 	text := r.RefreshToken
 	if text == "" {
@@ -154,11 +161,15 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 	}
 	var session Session
 	var next refreshToken
+	var reused error // which ends the session, and that is to be kept
 	err = s.store.UpdateSession(ctx, t.session, func(o *Session) (err error) {
+		next, err = o.exchange(t, fingerprint(ctx, r.client), s.now().UTC().Truncate(time.Microsecond))
+		if reused = nil; errors.Is(err, ErrRefreshReused) {
+			reused, err = err, nil
+		}
 		if r.Session == "cookie" {
 			o.Cookie = true
 		}
-		next, err = o.exchange(t, hash([]byte(r.UserAgent)), s.now().UTC().Truncate(time.Microsecond))
 		session = *o
 		return err
 	})
@@ -167,6 +178,8 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 		return Tokens{}, ErrRefreshInvalid.Because(err)
 	case err != nil:
 		return Tokens{}, err
+	case reused != nil:
+		return Tokens{}, reused
 	}
 	u, err := s.store.User(ctx, session.User)
 	if err != nil {

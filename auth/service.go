@@ -25,9 +25,9 @@ type Service struct {
 	floor  time.Duration
 }
 
-// refusalTime is how long a refused login takes at least, whoever it was for:
-// longer than the slowest hash that an imported account may still have, so
-// that time tells nothing about whether an account is there.
+// refusalTime is how long a refused login takes, or a multiple of it, whoever
+// it was for: time is not to tell whether an account is there, nor that its
+// password was imported and is of another kind.
 const refusalTime = 500 * time.Millisecond
 
 // NewService returns a service that keeps its users in the store and signs
@@ -112,7 +112,7 @@ func (s *Service) Login(ctx context.Context, r LoginRequest) (Tokens, error) {
 	began := s.now()
 	u, err := s.authenticate(ctx, r)
 	if errors.Is(err, ErrCredentials) {
-		s.settle(ctx, began)
+		s.levelOut(ctx, began)
 	}
 	if err != nil {
 		return Tokens{}, err
@@ -120,10 +120,10 @@ func (s *Service) Login(ctx context.Context, r LoginRequest) (Tokens, error) {
 	return s.open(ctx, u, r.client, r.Session)
 }
 
-// settle waits until a refusal has taken as long as every other.
-func (s *Service) settle(ctx context.Context, began time.Time) {
+// levelOut waits until a refusal has taken as long as others do.
+func (s *Service) levelOut(ctx context.Context, began time.Time) {
 	select {
-	case <-time.After(s.floor - s.now().Sub(began)):
+	case <-time.After(s.floor - s.now().Sub(began)%s.floor):
 	case <-ctx.Done():
 	}
 }
@@ -134,42 +134,58 @@ func (s *Service) authenticate(ctx context.Context, r LoginRequest) (User, error
 	if err != nil && !errors.Is(err, ErrNoUser) {
 		return User{}, err
 	}
-	guess, err := s.guess(ctx, r, u, known)
+	g, err := s.loginGuess(ctx, r, u, known)
 	if err != nil {
 		return User{}, err
 	}
-	if !known {
-		if err := s.hasher.Waste(ctx, r.Password); err != nil {
-			return User{}, hashing(err)
-		}
-		return User{}, ErrCredentials
-	}
-	ok, stale, err := s.hasher.Verify(ctx, u.Password, r.Password)
-	switch {
-	case errors.Is(err, password.ErrUnusable), err == nil && !ok, err == nil && u.Disabled:
-		return User{}, ErrCredentials
-	case errors.Is(err, password.ErrMalformed):
-		return User{}, ErrCredentials.Because(fmt.Errorf("user %s: %w", u.ID, err))
-	case err != nil:
-		return User{}, hashing(err)
-	}
-	if err := s.forgive(ctx, guess); err != nil {
+	if err := s.try(ctx, g); err != nil {
 		return User{}, err
 	}
-	if stale {
-		fresh, err := s.hasher.Hash(ctx, r.Password)
-		if err != nil {
-			return User{}, hashing(err)
-		}
-		if _, err := s.store.SetPassword(ctx, u.ID, u.Password, fresh); err != nil {
-			return User{}, err
-		}
+	if known {
+		err = s.verify(ctx, &u, r.Password)
+	} else if err = s.hasher.Waste(ctx, r.Password); err == nil {
+		err = ErrCredentials
+	} else {
+		err = hashing(err)
 	}
-	return u, nil
+	return u, s.settle(ctx, g, err)
 }
 
-// caller is the user and the session that a valid token names.
-func caller(ctx context.Context) (user, session uuid.UUID, err error) {
+// verify checks a user's password, and replaces a hash that is not of today's
+// kind. It answers ErrCredentials.
+func (s *Service) verify(ctx context.Context, u *User, text string) error {
+	ok, stale, err := s.hasher.Verify(ctx, u.Password, text)
+	switch {
+	case errors.Is(err, password.ErrUnusable), err == nil && !ok, err == nil && u.Disabled:
+		return ErrCredentials
+	case errors.Is(err, password.ErrMalformed):
+		return ErrCredentials.Because(fmt.Errorf("user %s: %w", u.ID, err))
+	case err != nil:
+		return hashing(err)
+	case !stale:
+		return nil
+	}
+	fresh, err := s.hasher.Hash(ctx, text)
+	if err != nil {
+		return hashing(err)
+	}
+	replaced, err := s.store.SetPassword(ctx, u.ID, u.Password, fresh)
+	if err != nil {
+		return err
+	}
+	if !replaced { // another login did it, or the password was changed meanwhile
+		if *u, err = s.store.User(ctx, u.ID); err != nil {
+			return err
+		}
+		return s.verify(ctx, u, text)
+	}
+	u.Password = fresh
+	return nil
+}
+
+// caller is the user and the session that a valid token names. The session
+// must live: a token outlives it by some minutes.
+func (s *Service) caller(ctx context.Context) (user, session uuid.UUID, err error) {
 	c := endpoint.Caller(ctx)
 	if user, err = uuid.Parse(c.ID); err == nil {
 		session, err = uuid.Parse(c.Session)
@@ -177,11 +193,16 @@ func caller(ctx context.Context) (user, session uuid.UUID, err error) {
 	if err != nil {
 		return user, session, fmt.Errorf("the token names no user and session: %w", err)
 	}
-	return user, session, nil
+	switch known, err := s.store.Session(ctx, session); {
+	case errors.Is(err, ErrNoSession), err == nil && (known.EndedAt != nil || known.User != user):
+		return user, session, token.ErrInvalid.Because(errors.New("the session has ended"))
+	default:
+		return user, session, err
+	}
 }
 
 func (s *Service) Me(ctx context.Context, _ endpoint.None) (User, error) {
-	id, _, err := caller(ctx)
+	id, _, err := s.caller(ctx)
 	if err != nil {
 		return User{}, err
 	}
@@ -189,7 +210,7 @@ func (s *Service) Me(ctx context.Context, _ endpoint.None) (User, error) {
 }
 
 func (s *Service) ChangePassword(ctx context.Context, r PasswordRequest) error {
-	id, session, err := caller(ctx)
+	id, session, err := s.caller(ctx)
 	if err != nil {
 		return err
 	}
@@ -200,31 +221,26 @@ func (s *Service) ChangePassword(ctx context.Context, r PasswordRequest) error {
 	if err := checkPassword("/password", r.New, deref(u.Email), deref(u.Username), u.Name); err != nil {
 		return err
 	}
-	guess, err := s.guess(ctx, LoginRequest{Login: "user " + id.String()}, u, false)
-	if err != nil {
+	var g guess
+	g.count("password "+id.String(), freeForAccount)
+	if err := s.try(ctx, g); err != nil {
 		return err
 	}
 	wrong := fault.Breaks(fault.Field{Pointer: "/current_password", Code: "wrong", Detail: "is not your password"})
-	switch ok, _, err := s.hasher.Verify(ctx, u.Password, r.Current); {
-	case errors.Is(err, password.ErrUnusable), errors.Is(err, password.ErrMalformed), err == nil && !ok:
+	switch err := s.settle(ctx, g, s.verify(ctx, &u, r.Current)); {
+	case errors.Is(err, ErrCredentials):
 		return wrong
 	case err != nil:
-		return hashing(err)
-	}
-	if err := s.forgive(ctx, guess); err != nil {
 		return err
 	}
 	hash, err := s.hasher.Hash(ctx, r.New)
 	if err != nil {
 		return hashing(err)
 	}
-	switch replaced, err := s.store.SetPassword(ctx, id, u.Password, hash); {
-	case err != nil:
-		return err
-	case !replaced:
-		return wrong // it was changed meanwhile, elsewhere
+	replaced, err := s.store.ChangePassword(ctx, id, u.Password, hash, session, s.now())
+	if err == nil && !replaced { // it was changed meanwhile, elsewhere
+		return wrong
 	}
-	_, err = s.store.EndSessions(ctx, id, s.now(), func(o Session) bool { return o.ID != session })
 	return err
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -44,7 +45,10 @@ func (s *Service) open(ctx context.Context, u User, c client, kind string) (Toke
 		session.KnownBy = deviceHash(device)
 	}
 	refresh := session.begin()
-	if err := s.store.CreateSession(ctx, session); err != nil {
+	switch err := s.store.CreateSession(ctx, session, u.Password); {
+	case errors.Is(err, ErrNoUser): // the password was changed since it was verified
+		return Tokens{}, ErrCredentials
+	case err != nil:
 		return Tokens{}, err
 	}
 	return s.tokens(u, session, refresh, device)
@@ -95,7 +99,7 @@ func cookie(name, value string, life time.Duration) *http.Cookie {
 }
 
 func (s *Service) Logout(ctx context.Context, r LogoutRequest) (Farewell, error) {
-	user, current, err := caller(ctx)
+	user, current, err := s.caller(ctx)
 	if err != nil {
 		return Farewell{}, err
 	}
@@ -117,7 +121,7 @@ func (s *Service) Logout(ctx context.Context, r LogoutRequest) (Farewell, error)
 }
 
 func (s *Service) ListSessions(ctx context.Context, _ endpoint.None) (page transport.Page[SessionInfo], err error) {
-	user, current, err := caller(ctx)
+	user, current, err := s.caller(ctx)
 	if err != nil {
 		return page, err
 	}
@@ -133,7 +137,7 @@ func (s *Service) ListSessions(ctx context.Context, _ endpoint.None) (page trans
 }
 
 func (s *Service) EndSession(ctx context.Context, r SessionRequest) error {
-	user, _, err := caller(ctx)
+	user, _, err := s.caller(ctx)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"github.com/trellis-go/trellis/kit/endpoint"
@@ -10,13 +11,13 @@ import (
 )
 
 // Guessing is slowed, not locked out. Attempts are counted before the
-// password is looked at, so that many at once gain nothing, and a success
-// takes them back. They are counted for an account together with where they
-// come from: a device that has logged in to this account before, known by its
-// cookie, or else an address. So whoever guesses slows only guesses from where
-// he sits, and an owner gets in from any other place at once, and from the
-// same one after a minute at most. And they are counted for an address
-// whatever the account, against one password tried on many.
+// password is looked at, so that many at once gain nothing, and taken back
+// unless the password was wrong. They are counted for a login together with
+// the address that they come from, and for an address whatever the login,
+// against one password tried on many. So whoever guesses slows only guesses
+// from where he sits, and an owner gets in from any other place. A device that
+// has logged in to this account before, known by its cookie, is counted by
+// itself alone, so that not even a neighbour at the same address is in its way.
 const (
 	freeForAccount = 5
 	freeForAddress = 100
@@ -27,32 +28,41 @@ const (
 
 var errThrottled = fault.New(fault.TooMany, "too_many_attempts", "Too many wrong attempts. Wait a moment.")
 
-// guess is one attempt's keys: for the account, and for the address.
-type guess []Hash
+// guess is one attempt at a password: what it is counted under, and how many
+// are free.
+type guess struct {
+	keys []Hash
+	free []int
+}
 
-// guess counts an attempt to log in as u, or as nobody there is, or says how
-// long to wait.
-func (s *Service) guess(ctx context.Context, r LoginRequest, u User, known bool) (guess, error) {
-	block := endpoint.Block(endpoint.From(ctx).Client).String()
-	name, where := "login "+EmailKey(r.Login), block
-	if known {
-		name = "user " + u.ID.String()
-		if device := deviceHash(r.Device); device != nil {
-			trusted, err := s.store.KnowsDevice(ctx, u.ID, device)
-			if err != nil {
-				return nil, err
-			}
-			if trusted {
-				where = "device " + string(device)
-			}
+func (g *guess) count(what string, free int) {
+	g.keys = append(g.keys, sha256.Sum256([]byte(what)))
+	g.free = append(g.free, free)
+}
+
+// loginGuess is an attempt to log in. It is counted in the same way whether
+// there is such a user or not, so that being slowed tells nothing.
+func (s *Service) loginGuess(ctx context.Context, r LoginRequest, u User, known bool) (g guess, err error) {
+	if device := deviceHash(r.Device); known && device != nil {
+		trusted, err := s.store.KnowsDevice(ctx, u.ID, device)
+		if err != nil {
+			return g, err
+		}
+		if trusted {
+			g.count("device "+u.ID.String()+string(device), freeForAccount)
+			return g, nil
 		}
 	}
-	g := guess{
-		sha256.Sum256([]byte(name + "\x00" + where)),
-		sha256.Sum256([]byte("address " + block)),
-	}
+	block := endpoint.Block(endpoint.From(ctx).Client).String()
+	g.count("login "+block+" "+EmailKey(r.Login), freeForAccount)
+	g.count("address "+block, freeForAddress)
+	return g, nil
+}
+
+// try counts an attempt, or says how long to wait.
+func (s *Service) try(ctx context.Context, g guess) error {
 	now := s.now()
-	return g, s.store.Attempts(ctx, g, func(a []Attempts) error {
+	return s.store.Attempts(ctx, g.keys, func(a []Attempts) error {
 		var wait time.Duration
 		for i := range a {
 			wait = max(wait, a[i].Until.Sub(now))
@@ -60,23 +70,29 @@ func (s *Service) guess(ctx context.Context, r LoginRequest, u User, known bool)
 		if wait > 0 {
 			return errThrottled.After(wait)
 		}
-		a[0].count(now, freeForAccount)
-		a[1].count(now, freeForAddress)
+		for i := range a {
+			a[i].count(now, g.free[i])
+		}
 		return nil
 	})
 }
 
-// forgive takes an attempt back that succeeded.
-func (s *Service) forgive(ctx context.Context, g guess) error {
-	return s.store.Attempts(ctx, g, func(a []Attempts) error {
-		a[0] = Attempts{}
-		if a[1].Failures--; a[1].Failures <= 0 {
-			a[1] = Attempts{}
-		} else if a[1].Failures <= freeForAddress {
-			a[1].Until = time.Time{}
+// settle takes an attempt back when the password was not found wrong; the
+// right one wipes out what was counted for its login.
+func (s *Service) settle(ctx context.Context, g guess, outcome error) error {
+	if errors.Is(outcome, ErrCredentials) {
+		return outcome
+	}
+	err := s.store.Attempts(context.WithoutCancel(ctx), g.keys, func(a []Attempts) error {
+		for i := range a {
+			a[i].forgive(g.free[i])
+		}
+		if outcome == nil {
+			a[0] = Attempts{}
 		}
 		return nil
 	})
+	return errors.Join(outcome, err)
 }
 
 func (a *Attempts) count(now time.Time, free int) {
@@ -87,5 +103,13 @@ func (a *Attempts) count(now time.Time, free int) {
 	a.Last = now
 	if over := a.Failures - free; over > 0 {
 		a.Until = now.Add(min(firstPause<<min(over-1, 10), longestPause))
+	}
+}
+
+func (a *Attempts) forgive(free int) {
+	if a.Failures--; a.Failures <= 0 {
+		*a = Attempts{}
+	} else if a.Failures <= free {
+		a.Until = time.Time{}
 	}
 }

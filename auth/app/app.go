@@ -53,7 +53,7 @@ func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, err
 	return env.Handler(auth.Routes(service), store.Keeper())
 }
 
-// purge forgets once an hour what has been over for a month.
+// purge forgets once an hour what has been over for long.
 func purge(ctx context.Context, env *server.Env, store auth.Store) {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
@@ -62,7 +62,7 @@ func purge(ctx context.Context, env *server.Env, store auth.Store) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			if err := store.Purge(ctx, now.Add(-30*24*time.Hour)); err != nil && ctx.Err() == nil {
+			if err := store.Purge(ctx, now.Add(-30*24*time.Hour), now.Add(-time.Hour)); err != nil && ctx.Err() == nil {
 				_ = env.Logger.Log("level", "error", "msg", "purge", "err", err)
 			}
 		}

@@ -16,6 +16,10 @@ const sessionColumns = `user_id, device, ip, created_at, last_seen_at, expires_a
 const (
 	insertSession = `insert into sessions (id, ` + sessionColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+	stillKnown = `select from users where id = $1 and password = $2 and not disabled for share`
+	endOldest  = `update sessions set ended_at = $2 where id = any (array(
+		select id from sessions where user_id = $1 and ended_at is null order by last_seen_at desc, id desc offset $3))`
+	endOthers     = `update sessions set ended_at = $2 where user_id = $1 and ended_at is null and id <> $3`
 	updateSession = `update sessions set (` + sessionColumns + `)
 		= ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) where id = $1`
 	selectSession = `select id, ` + sessionColumns + ` from sessions `
@@ -26,9 +30,21 @@ const (
 	knowsDevice  = `select exists (select from sessions where user_id = $1 and known_by = $2)`
 )
 
-func (s *Store) CreateSession(ctx context.Context, session auth.Session) error {
-	_, err := s.Exec(ctx, insertSession, sessionFields(session)...)
-	return err
+func (s *Store) CreateSession(ctx context.Context, session auth.Session, password string) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		known, err := tx.Exec(ctx, stillKnown, session.User, password)
+		if err != nil {
+			return err
+		}
+		if known.RowsAffected() == 0 {
+			return auth.ErrNoUser
+		}
+		if _, err := tx.Exec(ctx, insertSession, sessionFields(session)...); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, endOldest, session.User, session.CreatedAt, auth.MaxSessions)
+		return err
+	})
 }
 
 func (s *Store) Session(ctx context.Context, id uuid.UUID) (auth.Session, error) {
@@ -36,23 +52,18 @@ func (s *Store) Session(ctx context.Context, id uuid.UUID) (auth.Session, error)
 }
 
 func (s *Store) UpdateSession(ctx context.Context, id uuid.UUID, change func(*auth.Session) error) error {
-	var changed error
-	err := s.Tx(ctx, func(tx pgx.Tx) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
 		session, err := oneSession(tx.Query(ctx, selectSession+`where id = $1 for update`, id))
 		if err != nil {
 			return err
 		}
-		if changed = change(&session); errors.Is(changed, auth.ErrNoSession) {
-			return changed
+		if err := change(&session); err != nil {
+			return err
 		}
 		session.ID = id
 		_, err = tx.Exec(ctx, updateSession, sessionFields(session)...)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return changed
 }
 
 func (s *Store) Sessions(ctx context.Context, user uuid.UUID, now time.Time) ([]auth.Session, error) {

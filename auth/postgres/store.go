@@ -47,10 +47,10 @@ var purges = []string{
 		select key from attempts where last_at < $1 limit $2 for update skip locked))`,
 }
 
-func (s *Store) Purge(ctx context.Context, before time.Time) error {
-	for _, purge := range purges {
+func (s *Store) Purge(ctx context.Context, sessions, attempts time.Time) error {
+	for i, before := range []time.Time{sessions, sessions, attempts} {
 		for more := true; more; {
-			result, err := s.Exec(ctx, purge, before, purgeRows)
+			result, err := s.Exec(ctx, purges[i], before, purgeRows)
 			if err != nil {
 				return err
 			}

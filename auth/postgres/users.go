@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -141,7 +142,21 @@ func scanUser(row pgx.Row) (u auth.User, err error) {
 	return u, nil
 }
 
+const setPassword = `update users set password = $3 where id = $1 and password = $2`
+
 func (s *Store) SetPassword(ctx context.Context, user uuid.UUID, old, hash string) (replaced bool, err error) {
-	result, err := s.Exec(ctx, `update users set password = $3 where id = $1 and password = $2`, user, old, hash)
+	result, err := s.Exec(ctx, setPassword, user, old, hash)
 	return result.RowsAffected() == 1, err
+}
+
+func (s *Store) ChangePassword(ctx context.Context, user uuid.UUID, old, hash string, keep uuid.UUID, now time.Time) (replaced bool, err error) {
+	err = s.Tx(ctx, func(tx pgx.Tx) error {
+		result, err := tx.Exec(ctx, setPassword, user, old, hash)
+		if replaced = result.RowsAffected() == 1; err != nil || !replaced {
+			return err
+		}
+		_, err = tx.Exec(ctx, endOthers, user, now, keep)
+		return err
+	})
+	return replaced && err == nil, err
 }

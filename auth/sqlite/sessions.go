@@ -16,7 +16,11 @@ const sessionColumns = `user_id, device, ip, created_at, last_seen_at, expires_a
 
 const (
 	insertSession = `insert into sessions (id, ` + sessionColumns + `)
-		values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
+		select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
+		where exists (select 1 from users where id = ?2 and password = ?18 and not disabled)`
+	endOldest = `update sessions set ended_at = ?2 where id in (
+		select id from sessions where user_id = ?1 and ended_at is null order by last_seen_at desc, id desc limit -1 offset ?3)`
+	endOthers     = `update sessions set ended_at = ?2 where user_id = ?1 and ended_at is null and id <> ?3`
 	updateSession = `update sessions set (` + sessionColumns + `)
 		= (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) where id = ?1`
 	selectSession = `select id, ` + sessionColumns + ` from sessions `
@@ -27,9 +31,21 @@ const (
 	knowsDevice  = `select exists (select 1 from sessions where user_id = ?1 and known_by = ?2)`
 )
 
-func (s *Store) CreateSession(ctx context.Context, session auth.Session) error {
-	_, err := s.Writer.ExecContext(ctx, insertSession, sessionFields(session)...)
-	return err
+func (s *Store) CreateSession(ctx context.Context, session auth.Session, password string) error {
+	return s.Tx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, insertSession, append(sessionFields(session), password)...)
+		if err != nil {
+			return err
+		}
+		switch n, err := result.RowsAffected(); {
+		case err != nil:
+			return err
+		case n == 0:
+			return auth.ErrNoUser
+		}
+		_, err = tx.ExecContext(ctx, endOldest, session.User[:], sqlite.Micros(session.CreatedAt), auth.MaxSessions)
+		return err
+	})
 }
 
 func (s *Store) Session(ctx context.Context, id uuid.UUID) (auth.Session, error) {
@@ -37,23 +53,18 @@ func (s *Store) Session(ctx context.Context, id uuid.UUID) (auth.Session, error)
 }
 
 func (s *Store) UpdateSession(ctx context.Context, id uuid.UUID, change func(*auth.Session) error) error {
-	var changed error
-	err := s.Tx(ctx, func(tx *sql.Tx) error {
+	return s.Tx(ctx, func(tx *sql.Tx) error {
 		session, err := oneSession(tx.QueryRowContext(ctx, selectSession+`where id = ?1`, id[:]))
 		if err != nil {
 			return err
 		}
-		if changed = change(&session); errors.Is(changed, auth.ErrNoSession) {
-			return changed
+		if err := change(&session); err != nil {
+			return err
 		}
 		session.ID = id
 		_, err = tx.ExecContext(ctx, updateSession, sessionFields(session)...)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return changed
 }
 
 func (s *Store) Sessions(ctx context.Context, user uuid.UUID, now time.Time) ([]auth.Session, error) {

@@ -36,10 +36,10 @@ var purges = []string{
 	`delete from attempts where key in (select key from attempts where last_at < ?1 limit ?2)`,
 }
 
-func (s *Store) Purge(ctx context.Context, before time.Time) error {
-	for _, purge := range purges {
+func (s *Store) Purge(ctx context.Context, sessions, attempts time.Time) error {
+	for i, before := range []time.Time{sessions, sessions, attempts} {
 		for more := true; more; {
-			result, err := s.Writer.ExecContext(ctx, purge, sqlite.Micros(before), purgeRows)
+			result, err := s.Writer.ExecContext(ctx, purges[i], sqlite.Micros(before), purgeRows)
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/auth"
@@ -142,11 +143,29 @@ func scanUser(row *sql.Row) (u auth.User, err error) {
 	return u, nil
 }
 
+const setPassword = `update users set password = ?3 where id = ?1 and password = ?2`
+
 func (s *Store) SetPassword(ctx context.Context, user uuid.UUID, old, hash string) (replaced bool, err error) {
-	result, err := s.Writer.ExecContext(ctx, `update users set password = ?3 where id = ?1 and password = ?2`, user[:], old, hash)
+	result, err := s.Writer.ExecContext(ctx, setPassword, user[:], old, hash)
 	if err != nil {
 		return false, err
 	}
 	n, err := result.RowsAffected()
 	return n == 1, err
+}
+
+func (s *Store) ChangePassword(ctx context.Context, user uuid.UUID, old, hash string, keep uuid.UUID, now time.Time) (replaced bool, err error) {
+	err = s.Tx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, setPassword, user[:], old, hash)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		replaced = true
+		_, err = tx.ExecContext(ctx, endOthers, user[:], sqlite.Micros(now), keep[:])
+		return err
+	})
+	return replaced && err == nil, err
 }

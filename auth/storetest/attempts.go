@@ -107,7 +107,7 @@ func purge(t *testing.T, s auth.Store) {
 	ok(t, err)
 
 	for range 2 {
-		ok(t, s.Purge(ctx, before))
+		ok(t, s.Purge(ctx, before, before))
 		for _, one := range live {
 			got, err := s.Session(ctx, one.ID)
 			ok(t, err)
@@ -139,6 +139,6 @@ func purgeMany(t *testing.T, s auth.Store) {
 		}
 		return nil
 	}))
-	ok(t, s.Purge(ctx, noon.Add(time.Second)))
+	ok(t, s.Purge(ctx, noon.Add(time.Second), noon.Add(time.Second)))
 	equal(t, attemptsBehind(t, s, keys...), make([]auth.Attempts, len(keys)))
 }

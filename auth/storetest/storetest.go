@@ -31,6 +31,9 @@ func Run(t *testing.T, open func(t *testing.T) auth.Store) {
 		"SetPassword":           setPassword,
 		"SessionIsKeptWhole":    sessionIsKeptWhole,
 		"UpdateSession":         updateSession,
+		"SessionNeedsPassword":  sessionNeedsPassword,
+		"MaxSessions":           maxSessions,
+		"ChangePassword":        changePassword,
 		"UpdateSessionAtOnce":   updateSessionAtOnce,
 		"Sessions":              sessions,
 		"EndSessions":           endSessions,
@@ -104,8 +107,16 @@ func addSession(t testing.TB, s auth.Store, user uuid.UUID, with func(*auth.Sess
 	if with != nil {
 		with(&one)
 	}
-	ok(t, s.CreateSession(t.Context(), one))
+	ok(t, s.CreateSession(t.Context(), one, hashOf(t, s, user)))
 	return one
+}
+
+// hashOf is a user's password hash.
+func hashOf(t testing.TB, s auth.Store, user uuid.UUID) string {
+	t.Helper()
+	u, err := s.User(t.Context(), user)
+	ok(t, err)
+	return u.Password
 }
 
 func ok(t testing.TB, err error) {
@@ -180,7 +191,7 @@ func canceledContext(t *testing.T, s auth.Store) {
 		"User":          func() error { _, err := s.User(ctx, one.User); return err },
 		"FindUser":      func() error { _, err := s.FindUser(ctx, "a", "b"); return err },
 		"SetPassword":   func() error { _, err := s.SetPassword(ctx, one.User, "hash", "new"); return err },
-		"CreateSession": func() error { return s.CreateSession(ctx, one) },
+		"CreateSession": func() error { return s.CreateSession(ctx, one, "") },
 		"Session":       func() error { _, err := s.Session(ctx, one.ID); return err },
 		"UpdateSession": func() error { return s.UpdateSession(ctx, one.ID, func(*auth.Session) error { called(); return nil }) },
 		"Sessions":      func() error { _, err := s.Sessions(ctx, one.User, noon); return err },
@@ -196,7 +207,7 @@ func canceledContext(t *testing.T, s auth.Store) {
 		"Attempts": func() error {
 			return s.Attempts(ctx, []auth.Hash{{1}}, func([]auth.Attempts) error { called(); return nil })
 		},
-		"Purge": func() error { return s.Purge(ctx, noon) },
+		"Purge": func() error { return s.Purge(ctx, noon, noon) },
 		"Ping":  func() error { return s.Ping(ctx) },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
