@@ -82,7 +82,8 @@ func (u legacyUser) name() string { return deref(u.Username) }
 
 // take makes a user of a row, or names the row and says why none can be made.
 func (im *importer) take(row *django.Row) {
-	username, email, hash := row.Text("username"), strings.TrimSpace(row.Text("email")), row.Text("password")
+	stored, email, hash := row.Text("username"), strings.TrimSpace(row.Text("email")), row.Text("password")
+	username := Username(stored)
 	u := legacyUser{row: row.ID(), User: User{
 		Username: &username, Roles: []string{},
 		Name:     strings.TrimSpace(row.Text("first_name") + " " + row.Text("last_name")),
@@ -107,6 +108,9 @@ func (im *importer) take(row *django.Row) {
 	if err != nil {
 		im.report.Refused(u.row, username, err)
 		return
+	}
+	if username != stored {
+		im.report.Notice(u.row, stored, "logs in as "+username+", the form in which usernames are compared")
 	}
 	if email != "" {
 		u.Email = &email

@@ -94,6 +94,15 @@ func routable(path string) bool {
 		!strings.Contains(path, "/./") && !strings.Contains(path, "/../")
 }
 
+// pattern is a path for net/http's mux, to which one that ends in a slash
+// would mean all that is below it too.
+func pattern(path string) string {
+	if strings.HasSuffix(path, "/") {
+		return path + "{$}"
+	}
+	return path
+}
+
 // claims are the requests that operations have been given.
 type claims struct {
 	mux   *http.ServeMux // knows which path patterns collide
@@ -110,7 +119,7 @@ func (c claims) take(op operation) (err error) {
 		}
 	}()
 	if !c.taken[op.path] {
-		c.mux.Handle(op.path, http.NotFoundHandler())
+		c.mux.Handle(pattern(op.path), http.NotFoundHandler())
 		c.taken[op.path] = true
 	}
 	claim := op.method + " " + op.path

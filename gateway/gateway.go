@@ -4,9 +4,13 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync/atomic"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-kit/log"
@@ -36,8 +40,7 @@ type Gateway struct {
 // table is what is served until the services' documents change.
 type table struct {
 	handler http.Handler
-	openAPI []byte
-	docs    []byte
+	nothing http.Handler // to which every path is unknown
 }
 
 // New returns a gateway that knows no service yet; Run finds them.
@@ -52,59 +55,78 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := g.table.Load()
-	switch r.URL.Path {
-	case "/livez":
+	switch {
+	case r.URL.Path == "/livez":
 		g.Health.Live(w, r)
-	case "/readyz":
+	case r.URL.Path == "/readyz":
 		g.Health.Readiness(w, r)
-	case "/openapi.json":
-		serve(w, r, "application/json; charset=utf-8", t.openAPI)
-	case "/docs":
-		w.Header().Set("Content-Security-Policy", docsCSP)
-		serve(w, r, "text/html; charset=utf-8", t.docs)
+	case ambiguous(r.URL) || private(r.URL.Path):
+		t.nothing.ServeHTTP(w, r)
 	default:
 		t.handler.ServeHTTP(w, r)
 	}
 }
 
+// ambiguous tells whether a path may be read in two ways: a service that
+// decodes it before it routes would see more segments than were authorised here.
+func ambiguous(u *url.URL) bool {
+	if u.RawPath == "" {
+		return strings.ContainsFunc(u.Path, unicode.IsControl) || strings.Contains(u.Path, `\`)
+	}
+	escaped := strings.ToLower(u.RawPath)
+	return strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%5c") || strings.ContainsFunc(u.Path, unicode.IsControl)
+}
+
+// private tells whether a path is never reached from outside, whatever
+// pattern of a service's would take it.
+func private(path string) bool {
+	return path == "/metrics" || path == "/internal" || strings.HasPrefix(path, "/internal/")
+}
+
 // own are the paths that the gateway answers itself, whatever a service says.
 var own = map[string]bool{"/livez": true, "/readyz": true, "/metrics": true, "/openapi.json": true, "/docs": true}
 
-func serve(w http.ResponseWriter, r *http.Request, media string, body []byte) {
-	h := w.Header()
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
-	h.Set("Content-Type", media)
-	h.Set("Cache-Control", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(body)
+// page is a route of the gateway's own.
+func page(path, name, media string, body []byte, headers ...string) transport.Route {
+	e := transport.Raw(name, "", func(w http.ResponseWriter, _ *http.Request) error {
+		h := w.Header()
+		for i := 0; i < len(headers); i += 2 {
+			h.Set(headers[i], headers[i+1])
+		}
+		h.Set("Content-Type", media)
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Content-Type-Options", "nosniff")
+		_, err := w.Write(body)
+		return err
+	})
+	return transport.Get(path, e.Public())
 }
 
 // rebuild makes the table of what the services' documents say.
 func (g *Gateway) rebuild(documents map[string][]byte) error {
-	routes := g.routes(documents)
-	handler, err := transport.Handler(routes, transport.Options{Stack: g.Stack, Trusted: g.Trusted})
-	if err != nil {
-		return err
-	}
 	merged, err := merge(documents)
 	if err != nil {
 		_ = g.Logger.Log("level", "warn", "msg", "merge", "err", err)
 	}
-	var page page
-	if err := renderDocs(&page, merged); err != nil {
+	var docs bytes.Buffer
+	if err := renderDocs(&docs, merged); err != nil {
 		return err
 	}
-	g.table.Store(&table{handler, merged, page})
+	routes := append(g.routes(documents),
+		page("/openapi.json", "openapi", "application/json; charset=utf-8", merged),
+		page("/docs", "docs", "text/html; charset=utf-8", docs.Bytes(), "Content-Security-Policy", docsCSP))
+	options := transport.Options{Stack: g.Stack, Trusted: g.Trusted}
+	handler, err := transport.Handler(routes, options)
+	if err != nil {
+		return err
+	}
+	nothing, err := transport.Handler(nil, options)
+	if err != nil {
+		return err
+	}
+	g.table.Store(&table{handler, nothing})
 	return nil
 }
-
-type page []byte
-
-func (p *page) Write(b []byte) (int, error) { *p = append(*p, b...); return len(b), nil }
 
 // routes are the operations of all documents. Of two that claim the same
 // requests, the first by the service's name gets them, and the log tells.
@@ -130,7 +152,7 @@ func (g *Gateway) route(service string, op operation) transport.Route {
 	forward := forwarder{gateway: g, service: service, bodyMax: op.bodyMax}
 	e := transport.Raw(service+"."+op.id, "", forward.handle)
 	e.Anonymous, e.Rate = op.public, op.rate
-	return transport.Route{Method: op.method, Path: op.path, Endpoint: e}
+	return transport.Route{Method: op.method, Path: pattern(op.path), Endpoint: e}
 }
 
 // Run follows the registry until ctx ends.

@@ -160,7 +160,7 @@ func TestRoutesWhatItDiscovers(t *testing.T) {
 	f := start(t)
 	echo := func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Method, " ", r.RequestURI) }
 	f.service(t, "things", document("GET /v1/things/{id} "+public, "POST /v1/things", `GET /v1/secret {"x-internal":true,"security":[]}`,
-		"GET /internal/v1/x "+public, "GET /metrics "+public, "GET /v1/files/{name}/raw "+public), echo)
+		"GET /internal/v1/x "+public, "GET /metrics "+public, "GET /v1/files/{name}/raw "+public, "GET /v1/slash/ "+public, "GET /{a} "+public, "GET /{a}/{b}/{c} "+public), echo)
 	f.known(t, "/v1/things")
 	bearer := "Bearer " + f.token(t)
 	for _, tt := range []struct {
@@ -171,7 +171,17 @@ func TestRoutesWhatItDiscovers(t *testing.T) {
 	}{
 		{"GET", "/v1/things/7", nil, 200, "GET /v1/things/7"},
 		{"GET", "/v1/things/7?a=1;b&c=%zz&d", nil, 200, "GET /v1/things/7?a=1;b&c=%zz&d"},
-		{"GET", "/v1/things/a%2Fb%20c", nil, 200, "GET /v1/things/a%2Fb%20c"},
+		{"GET", "/v1/things/a%20c", nil, 200, "GET /v1/things/a%20c"},
+		{"GET", "/v1/things/a%2Fb", nil, 404, "no_such_path"},
+		{"GET", "/v1/things/a%5Cb", nil, 404, "no_such_path"},
+		{"GET", "/v1/things/a%00b", nil, 404, "no_such_path"},
+		{"GET", "/v1/slash/", nil, 200, "GET /v1/slash/"},
+		{"GET", "/v1/slash/far/below", nil, 404, "no_such_path"},
+		{"GET", "/any/path/here", nil, 200, "GET /any/path/here"},
+		{"GET", "/internal/v1/notifications", nil, 404, "no_such_path"},
+		{"GET", "/%69nternal/v1/x", nil, 404, "no_such_path"},
+		{"GET", "/%6detrics", nil, 404, "no_such_path"},
+		{"POST", "/docs", nil, 405, "method_not_allowed"},
 		{"GET", "/v1/things/%41", nil, 200, "GET /v1/things/%41"},
 		{"POST", "/v1/things", nil, 401, "token_missing"},
 		{"POST", "/v1/things", []string{"Authorization", "Bearer nonsense"}, 401, "token_invalid"},
@@ -183,7 +193,7 @@ func TestRoutesWhatItDiscovers(t *testing.T) {
 		{"GET", "/v1/files/../secret", nil, 404, "no_such_path"},
 		{"GET", "//v1/things/7", nil, 404, "no_such_path"},
 		{"GET", "/v1/things/7/../../secret", nil, 404, "no_such_path"},
-		{"GET", "/nothing", nil, 404, "no_such_path"},
+		{"GET", "/no/thing", nil, 404, "no_such_path"},
 		{"GET", "/readyz", nil, 200, "ok"},
 		{"GET", "/livez", nil, 200, "ok"},
 		{"GET", "/docs", nil, 200, "<!doctype html>"},

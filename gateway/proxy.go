@@ -31,6 +31,9 @@ func (f forwarder) handle(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > f.bodyMax {
 		return fault.New(fault.TooLarge, "body_too_large", "The body may have %d bytes.", f.bodyMax)
 	}
+	if up := r.Header["Upgrade"]; len(up) != 1 || !strings.EqualFold(up[0], "websocket") {
+		delete(r.Header, "Upgrade") // h2c would be a tunnel past the gateway
+	}
 	p := passage{forwarder: f, call: endpoint.From(r.Context())}
 	if r.Body != nil && r.Body != http.NoBody {
 		p.body = newClientBody(w, r, f.bodyMax)
@@ -78,10 +81,7 @@ func (p *passage) rewrite(r *httputil.ProxyRequest) {
 			delete(out.Header, name)
 		}
 	}
-	proto := "http"
-	if r.In.TLS != nil {
-		proto = "https"
-	}
+	proto := p.gateway.Trusted.Scheme(r.In)
 	h := out.Header
 	h["X-Forwarded-For"] = []string{p.call.Client.String()}
 	h["X-Forwarded-Host"] = []string{r.In.Host}

@@ -223,6 +223,7 @@ func TestBounds(t *testing.T) {
 			{"a tag", notes.CreateRequest{Tags: []string{"a", strings.Repeat("t", notes.MaxTag+1)}}, "/tags/1", "too_long"},
 			{"an empty tag", notes.CreateRequest{Tags: []string{""}}, "/tags/0", "too_short"},
 			{"status", notes.CreateRequest{Status: notes.Trashed}, "/status", "not_allowed"},
+			{"a time that is in the year 10000 of UTC", notes.CreateRequest{ReminderAt: new(time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600)))}, "/reminder_at", "wrong_type"},
 			{"NUL", notes.CreateRequest{Title: "a\x00b"}, "/title", "nul_character"},
 		} {
 			_, err := c.Create(ann, tt.r)

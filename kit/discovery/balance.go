@@ -19,6 +19,9 @@ const (
 	// dialTimeout is how long an instance may take to accept a connection.
 	dialTimeout = time.Second
 
+	// answerTimeout is how long an instance may take to begin its answer.
+	answerTimeout = 30 * time.Second
+
 	// firstNews is how long the first call to a service waits to learn where it is.
 	firstNews = time.Second
 
@@ -68,6 +71,7 @@ func Balance(r Registry, options ...Option) *Balancer {
 			DisableCompression:  true, // a body passes as it is
 
 			ExpectContinueTimeout: time.Second,
+			ResponseHeaderTimeout: answerTimeout,
 		}
 	}
 	return b

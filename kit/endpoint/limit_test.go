@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -81,6 +82,24 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
+// Where nobody needs an account, accounts give nobody more.
+func TestRateOfPublicEndpoints(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		e := w.Wrap(method("Signup", nothing).Public().Limit(2))
+		for i := range 5 {
+			token := w.token(t, fmt.Sprint("u", i))
+			if _, err := w.Verifier.Verify(t.Context(), token); err != nil {
+				t.Fatal(err)
+			}
+			if err := invoke(e, from("192.0.2.1", token)); (err != nil) != (i == 4) {
+				t.Errorf("call %d, by an account of its own: %v", i+1, err)
+			}
+		}
+	})
+}
+
 // Who shares a bucket with whom. Time stands still, so that nothing fills.
 func TestRateIsPerCaller(t *testing.T) {
 	t.Parallel()
@@ -115,20 +134,20 @@ func TestRateIsPerCaller(t *testing.T) {
 						}
 					}
 				}
-				e := w.Wrap(method("Get", nothing).Public().Limit(2))
+				limited := func(err error) bool { return err != nil && fault.Of(err).Kind == fault.TooMany }
+				e := w.Wrap(method("Get", nothing).Limit(2))
 				for range 4 {
-					if err := invoke(e, from(tt.addr, tokens[tt.user])); err != nil {
+					if err := invoke(e, from(tt.addr, tokens[tt.user])); limited(err) {
 						t.Fatal(err)
 					}
 				}
-				if err := invoke(e, from(tt.addr, tokens[tt.user])); fault.Of(err).Kind != fault.TooMany {
+				if err := invoke(e, from(tt.addr, tokens[tt.user])); !limited(err) {
 					t.Fatalf("the fifth of four at once: %v", err)
 				}
-				err := invoke(e, from(tt.addr2, tokens[tt.user2]))
-				if same := err != nil; same != tt.sameAccount {
+				if err := invoke(e, from(tt.addr2, tokens[tt.user2])); limited(err) != tt.sameAccount {
 					t.Errorf("the second caller gets %v", err)
 				}
-				if err := invoke(w.Wrap(method("Other", nothing).Public().Limit(2)), from(tt.addr, tokens[tt.user])); err != nil {
+				if err := invoke(w.Wrap(method("Other", nothing).Limit(2)), from(tt.addr, tokens[tt.user])); limited(err) {
 					t.Errorf("another endpoint: %v", err)
 				}
 			})

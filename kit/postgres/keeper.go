@@ -17,7 +17,8 @@ type keeper struct{ *DB }
 func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fingerprint transport.Hash) (kept transport.Kept, err error) {
 	now := time.Now()
 	err = k.Tx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `delete from kit_idempotency where expires_at < $1`, now); err != nil {
+		if _, err := tx.Exec(ctx, `delete from kit_idempotency where key = $1 and expires_at < $2 or key = any (array(
+			select key from kit_idempotency where expires_at < $2 limit 100 for update skip locked))`, key[:], now); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `insert into kit_idempotency (key, id, fingerprint, claimed_until, expires_at)

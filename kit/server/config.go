@@ -55,12 +55,17 @@ func (u *URL) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Redacted is a store's URL as it may be shown.
+// Redacted is a store's URL as it may be shown: without user and parameters,
+// either of which may have a password.
 func Redacted(store string) string {
-	if u, err := url.Parse(store); err == nil {
-		return u.Redacted()
+	scheme, file, _ := strings.Cut(store, ":")
+	if u, err := url.Parse(store); err == nil && u.Host != "" {
+		return scheme + "://" + u.Host + u.Path
 	}
-	return "a store"
+	if scheme == "sqlite" {
+		return scheme + ":" + file
+	}
+	return scheme + ":…"
 }
 
 // variable is one row of the table of configuration.

@@ -61,12 +61,21 @@ type slowConn struct {
 	until time.Time // the deadline that is set
 }
 
-func (c *slowConn) Write(b []byte) (int, error) {
-	if now := time.Now(); c.until.Sub(now) < writeTimeout/2 { // not at every write: a deadline costs a lock and a timer
-		c.until = now.Add(writeTimeout)
-		if err := c.SetWriteDeadline(c.until); err != nil {
-			return 0, err
+// writePiece is how much the client must take in within writeTimeout.
+const writePiece = 64 << 10
+
+func (c *slowConn) Write(b []byte) (n int, err error) {
+	for {
+		if now := time.Now(); c.until.Sub(now) < writeTimeout/2 { // not at every write: a deadline costs a lock and a timer
+			c.until = now.Add(writeTimeout)
+			if err := c.SetWriteDeadline(c.until); err != nil {
+				return n, err
+			}
+		}
+		wrote, err := c.Conn.Write(b[:min(len(b), writePiece)])
+		n, b = n+wrote, b[wrote:]
+		if err != nil || len(b) == 0 {
+			return n, err
 		}
 	}
-	return c.Conn.Write(b)
 }

@@ -18,7 +18,8 @@ type keeper struct{ *DB }
 func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fingerprint transport.Hash) (kept transport.Kept, err error) {
 	now := time.Now()
 	err = k.Tx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `delete from kit_idempotency where expires_at < ?`, Micros(now)); err != nil {
+		if _, err := tx.ExecContext(ctx, `delete from kit_idempotency where key = ?1 and expires_at < ?2 or key in (
+			select key from kit_idempotency where expires_at < ?2 limit 100)`, key[:], Micros(now)); err != nil {
 			return err
 		}
 		var known, print []byte

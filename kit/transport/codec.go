@@ -43,12 +43,17 @@ func (c *codec) around(next kit.Endpoint) kit.Endpoint {
 		if err != nil {
 			return nil, err
 		}
-		result, err := next(ctx, typed)
-		if err != nil {
-			return nil, err
-		}
-		return c.encode(x, result)
+		return c.answer(ctx, x, typed, next)
 	}
+}
+
+// answer calls the typed endpoint and encodes what it answers.
+func (c *codec) answer(ctx context.Context, x *exchange, typed any, next kit.Endpoint) (any, error) {
+	result, err := next(ctx, typed)
+	if err != nil {
+		return nil, err
+	}
+	return c.encode(x, result)
 }
 
 func (c *codec) decode(x *exchange) (any, error) {

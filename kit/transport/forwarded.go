@@ -71,6 +71,19 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return client
 }
 
+// Scheme is "https" for a request that came over TLS, to here or, by its
+// word, to a trusted proxy.
+func (p Proxies) Scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err == nil && p.trust(peer.Addr().Unmap()) && first(r.Header, "X-Forwarded-Proto") == "https" {
+		return "https"
+	}
+	return "http"
+}
+
 // parseHop reads one entry: an address, with or without a port.
 func parseHop(s string) (netip.Addr, bool) {
 	if a, err := netip.ParseAddr(s); err == nil {

@@ -67,55 +67,68 @@ var (
 	errKeyReused    = fault.New(fault.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request.")
 )
 
-// idempotent answers a repeated request with what the first one was answered.
-func idempotent(keeper Keeper, r Route, next kit.Endpoint) kit.Endpoint {
+// idempotent is codec.around for a route that takes an Idempotency-Key: a
+// repeated request is answered with what the first one was. One that cannot
+// be read, or breaks a rule, is refused before anything is kept of it.
+func (c *codec) idempotent(keeper Keeper, next kit.Endpoint) kit.Endpoint {
+	plain := c.around(next)
 	return func(ctx context.Context, req any) (any, error) {
 		x := req.(*exchange)
 		values := x.in.Header["Idempotency-Key"]
 		if len(values) == 0 {
-			return next(ctx, req)
+			return plain(ctx, req)
 		}
 		if len(values) > 1 || !visible(values[0]) {
 			return nil, errKeyMalformed
 		}
-		body, err := x.body(r.BodyMax)
+		typed, err := c.decode(x)
 		if err != nil {
 			return nil, err
 		}
-		k, err := deriveKey(endpoint.Caller(ctx).ID, r, values[0])
-		if err != nil {
-			return nil, err
-		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return nil, err
-		}
-		fingerprint := k.fingerprint(x.in.URL.RequestURI(), body)
-		kept, err := keeper.Begin(ctx, k.name, id, fingerprint)
+		k, kept, err := c.claim(ctx, keeper, x, values[0])
 		switch {
 		case err != nil:
 			return nil, err
-		case !hmac.Equal(kept.Fingerprint[:], fingerprint[:]):
-			return nil, errKeyReused
 		case kept.State == Running:
 			return nil, errKeyRunning
 		case kept.State == Finished:
 			return k.open(kept.Sealed)
 		}
 		x.NewID = kept.ID
-		return k.run(ctx, keeper, x, next)
+		return k.run(ctx, keeper, x, func() (any, error) { return c.answer(ctx, x, typed, next) })
 	}
 }
 
+// claim asks the keeper for the caller's key.
+func (c *codec) claim(ctx context.Context, keeper Keeper, x *exchange, text string) (k idempotencyKey, kept Kept, err error) {
+	body, err := x.body(c.route.BodyMax)
+	if err != nil {
+		return k, kept, err
+	}
+	if k, err = deriveKey(endpoint.Caller(ctx).ID, c.route, text); err != nil {
+		return k, kept, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return k, kept, err
+	}
+	fingerprint := k.fingerprint(x.in.URL.RequestURI(), body)
+	kept, err = keeper.Begin(ctx, k.name, id, fingerprint)
+	if err == nil && !hmac.Equal(kept.Fingerprint[:], fingerprint[:]) {
+		err = errKeyReused
+	}
+	return k, kept, err
+}
+
 // run calls next and keeps its answer, if it is one to keep.
-func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, next kit.Endpoint) (any, error) {
+func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, next func() (any, error)) (any, error) {
 	kept := false
 	defer func() {
 		if !kept { // a failure, a panic: the next try begins anew
 			_ = keeper.Release(context.WithoutCancel(ctx), k.name) // else the claim runs out by itself
 		}
 	}()
-	result, err := next(ctx, x)
+	result, err := next()
 	if err != nil {
 		if !keepable4xx(err) {
 			return nil, err

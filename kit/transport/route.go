@@ -182,9 +182,10 @@ func (o Options) handler(r Route) (http.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.Invoke = c.around(e.Invoke)
 		if r.idempotent() && o.Keeper != nil {
-			e.Invoke = idempotent(o.Keeper, r, e.Invoke)
+			e.Invoke = c.idempotent(o.Keeper, e.Invoke)
+		} else {
+			e.Invoke = c.around(e.Invoke)
 		}
 	}
 	server := kithttp.NewServer(o.Stack.Wrap(e), undecoded, write, kithttp.ServerErrorEncoder(writeError))
