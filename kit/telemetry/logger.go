@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -143,11 +144,24 @@ func appendOther(b []byte, value any) (out []byte) {
 	return append(b, text...)
 }
 
-// appendTime writes t, which is in UTC, as RFC 3339 with microseconds. (Of
-// layouts only RFC 3339's own is quick.)
+// second is a time without its fraction, as it was written last.
+type second struct {
+	unix int64
+	text string
+}
+
+var lastSecond atomic.Pointer[second]
+
+// appendTime writes t, which is in UTC, as RFC 3339 with microseconds. All
+// but the fraction is made once a second: it is what a line's time costs.
 func appendTime(b []byte, t time.Time) []byte {
-	b = t.AppendFormat(b, time.RFC3339)
-	b = appendMicros(b[:len(b)-1], t.Nanosecond()/1000)
+	last := lastSecond.Load()
+	if last == nil || last.unix != t.Unix() {
+		last = &second{t.Unix(), t.Format("2006-01-02T15:04:05")}
+		lastSecond.Store(last)
+	}
+	b = append(b, last.text...)
+	b = appendMicros(b, t.Nanosecond()/1000)
 	return append(b, 'Z')
 }
 

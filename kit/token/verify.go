@@ -3,8 +3,9 @@ package token
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
+	"hash/maphash"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -25,13 +26,19 @@ type Keys interface {
 	Key(ctx context.Context, id string) (ed25519.PublicKey, error)
 }
 
-// Verifier verifies access tokens. A token that was found valid is known by
-// its hash until it expires, so that the signature is checked once.
+// Verifier verifies access tokens. A token that was found valid is remembered
+// until it expires, so that the signature is checked once.
 type Verifier struct {
 	keys             Keys
 	issuer, audience string
 	now              func() time.Time
-	seen             *lru.Cache[[sha256.Size]byte, *Caller]
+	seed             maphash.Seed
+	seen             *lru.Cache[uint64, remembered] // by a hash that nobody outside can compute
+}
+
+type remembered struct {
+	token  []byte
+	caller *Caller
 }
 
 const (
@@ -42,11 +49,11 @@ const (
 
 // NewVerifier returns a verifier of one issuer's tokens for one audience.
 func NewVerifier(keys Keys, issuer, audience string) *Verifier {
-	seen, err := lru.New[[sha256.Size]byte, *Caller](maxSeen)
+	seen, err := lru.New[uint64, remembered](maxSeen)
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	return &Verifier{keys, issuer, audience, time.Now, seen}
+	return &Verifier{keys, issuer, audience, time.Now, maphash.MakeSeed(), seen}
 }
 
 // Cached returns the caller of a token that was verified before and has not
@@ -55,15 +62,15 @@ func (v *Verifier) Cached(token string) *Caller {
 	if token == "" || len(token) > maxLength {
 		return nil
 	}
-	if c, ok := v.seen.Get(hash(token)); ok && v.now().Before(c.Expires) {
-		return c
+	r, ok := v.seen.Get(maphash.String(v.seed, token))
+	if !ok {
+		return nil
 	}
-	return nil
-}
-
-func hash(token string) [sha256.Size]byte {
 	var buf [1 << 10]byte // on the stack, where a []byte(token) would not be
-	return sha256.Sum256(append(buf[:0], token...))
+	if subtle.ConstantTimeCompare(r.token, append(buf[:0], token...)) != 1 || !v.now().Before(r.caller.Expires) {
+		return nil
+	}
+	return r.caller
 }
 
 // Verify returns the caller that a token names. Errors are ErrMissing,
@@ -79,7 +86,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.seen.Add(hash(token), c)
+	v.seen.Add(maphash.String(v.seed, token), remembered{[]byte(token), c})
 	return c, nil
 }
 
