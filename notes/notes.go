@@ -3,6 +3,7 @@ package notes
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,18 @@ func (n Note) ETag() string { return transport.ETag(n.Version) }
 
 // Location is where the note is.
 func (n Note) Location() string { return "/v1/notes/" + n.ID.String() }
+
+// Normalize makes of a note what a store keeps of it.
+func (n *Note) Normalize() {
+	if n.Tags == nil {
+		n.Tags = []string{}
+	}
+	if n.ReminderAt != nil {
+		n.ReminderAt = new(micros(*n.ReminderAt))
+	}
+	n.CreatedAt, n.UpdatedAt = micros(n.CreatedAt), micros(n.UpdatedAt)
+	n.Role = ""
+}
 
 // Bounds of a note. Characters are Unicode code points.
 const (
@@ -122,12 +135,22 @@ type Place struct {
 	ID    uuid.UUID `json:"id"`
 }
 
+// By is the field that the order goes by, and whether from its greatest value down.
+func (s Sort) By() (field string, descending bool) {
+	field, descending = strings.CutPrefix(string(s), "-")
+	switch field {
+	case "updated_at", "created_at", "title":
+		return field, descending
+	}
+	return "updated_at", true
+}
+
 // PlaceOf returns a note's place in the order.
 func (s Sort) PlaceOf(n Note) Place {
-	switch s {
-	case ByTitle, ByTitleBack:
+	switch field, _ := s.By(); field {
+	case "title":
 		return Place{Title: n.Title, ID: n.ID}
-	case LatestFirst, EarliestFirst:
+	case "created_at":
 		return Place{Time: n.CreatedAt, ID: n.ID}
 	}
 	return Place{Time: n.UpdatedAt, ID: n.ID}

@@ -216,10 +216,9 @@ func stale(n Note) error {
 }
 
 func (n *Note) remind(at *time.Time) {
-	n.ReminderAt = nil
+	n.ReminderAt = at
 	if at != nil {
-		t := micros(*at)
-		n.ReminderAt = &t
+		n.ReminderAt = new(micros(*at))
 	}
 }
 

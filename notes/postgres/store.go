@@ -8,7 +8,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -54,7 +53,7 @@ func (s *Store) Create(ctx context.Context, n notes.Note) error {
 }
 
 func fields(n notes.Note) []any {
-	normalize(&n)
+	n.Normalize()
 	return []any{n.ID, n.Owner, n.Title, n.Tags, n.Pinned, n.Status, n.ReminderAt, n.Version, n.CreatedAt, n.UpdatedAt, n.Body}
 }
 
@@ -162,19 +161,11 @@ func listing(owner uuid.UUID, q notes.Query) (query string, args []any) {
 type order struct{ column, direction, after string }
 
 func orderOf(s notes.Sort) order {
-	switch s {
-	case notes.OldestFirst:
-		return order{`updated_at`, ``, `>`}
-	case notes.LatestFirst:
-		return order{`created_at`, ` desc`, `<`}
-	case notes.EarliestFirst:
-		return order{`created_at`, ``, `>`}
-	case notes.ByTitle:
-		return order{`title`, ``, `>`}
-	case notes.ByTitleBack:
-		return order{`title`, ` desc`, `<`}
+	column, descending := s.By()
+	if descending {
+		return order{column, ` desc`, `<`}
 	}
-	return order{`updated_at`, ` desc`, `<`}
+	return order{column, ``, `>`}
 }
 
 func (o order) place(p notes.Place) any {
@@ -198,7 +189,7 @@ func (s *Store) Update(ctx context.Context, owner, id uuid.UUID, change func(*no
 			return err
 		}
 		n.ID, n.Owner, n.CreatedAt = was.ID, was.Owner, was.CreatedAt
-		normalize(&n)
+		n.Normalize()
 		var body *string
 		if n.Body != was.Body {
 			body = &n.Body // a body that stays is neither sent nor written
@@ -247,20 +238,6 @@ func one(row pgx.Row) (n notes.Note, err error) {
 // scan reads the columns and, behind them, the body.
 func scan(row pgx.Row, n *notes.Note, body any) error {
 	err := row.Scan(&n.ID, &n.Owner, &n.Title, &n.Tags, &n.Pinned, &n.Status, &n.ReminderAt, &n.Version, &n.CreatedAt, &n.UpdatedAt, body)
-	normalize(n)
+	n.Normalize()
 	return err
 }
-
-// normalize makes of a note what is kept of it.
-func normalize(n *notes.Note) {
-	if n.Tags == nil {
-		n.Tags = []string{}
-	}
-	if n.ReminderAt != nil {
-		n.ReminderAt = new(instant(*n.ReminderAt))
-	}
-	n.CreatedAt, n.UpdatedAt = instant(n.CreatedAt), instant(n.UpdatedAt)
-	n.Role = ""
-}
-
-func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

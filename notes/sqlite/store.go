@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	kitsqlite "github.com/trellis-go/trellis/kit/sqlite"
@@ -155,19 +154,11 @@ func listing(owner uuid.UUID, q notes.Query) (query string, args []any) {
 type order struct{ column, direction, after string }
 
 func orderOf(s notes.Sort) order {
-	switch s {
-	case notes.OldestFirst:
-		return order{`updated_at`, ``, `>`}
-	case notes.LatestFirst:
-		return order{`created_at`, ` desc`, `<`}
-	case notes.EarliestFirst:
-		return order{`created_at`, ``, `>`}
-	case notes.ByTitle:
-		return order{`title`, ``, `>`}
-	case notes.ByTitleBack:
-		return order{`title`, ` desc`, `<`}
+	column, descending := s.By()
+	if descending {
+		return order{column, ` desc`, `<`}
 	}
-	return order{`updated_at`, ` desc`, `<`}
+	return order{column, ``, `>`}
 }
 
 func (o order) place(p notes.Place) any {
@@ -189,7 +180,7 @@ func (s *Store) Update(ctx context.Context, owner, id uuid.UUID, change func(*no
 			return err
 		}
 		n.ID, n.Owner, n.CreatedAt = was.ID, was.Owner, was.CreatedAt
-		normalize(&n)
+		n.Normalize()
 		tags, err := encode(n.Tags)
 		if err != nil {
 			return err
@@ -247,20 +238,6 @@ func scan(row interface{ Scan(...any) error }) (n notes.Note, err error) {
 	n.CreatedAt, n.UpdatedAt = kitsqlite.Time(created), kitsqlite.Time(updated)
 	return n, json.Unmarshal(tags, &n.Tags)
 }
-
-// normalize makes of a note what is kept of it.
-func normalize(n *notes.Note) {
-	if n.Tags == nil {
-		n.Tags = []string{}
-	}
-	if n.ReminderAt != nil {
-		n.ReminderAt = new(instant(*n.ReminderAt))
-	}
-	n.UpdatedAt = instant(n.UpdatedAt)
-	n.Role = ""
-}
-
-func instant(t time.Time) time.Time { return kitsqlite.Time(kitsqlite.Micros(t)) }
 
 func encode(tags []string) (string, error) {
 	if len(tags) == 0 {
