@@ -19,8 +19,9 @@ run: build ## run the whole system in one process, its data under data/
 run-real: build ## run each service as a process, on PostgreSQL (POSTGRES=…) and Consul (CONSUL=…), private ones if not given
 	exec $(BIN)/real
 
-import: build ## take over a legacy database: make import FROM=FILE [DRY=-dry-run]
+import: ## take over a legacy database: make import FROM=FILE [DRY=-dry-run]
 	@test -n "$(FROM)" || { echo "make import takes FROM=FILE, the legacy database"; exit 2; }
+	@$(MAKE) -s build
 	$(BIN)/auth import $(DRY) "$(FROM)"
 	$(BIN)/notes import $(DRY) "$(FROM)"
 

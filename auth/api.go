@@ -44,25 +44,25 @@ type client struct {
 type SignupRequest struct {
 	client
 	Email    string `json:"email" validate:"required,max=254,email"`
-	Password string `json:"password" validate:"required"`
+	Password string `json:"password" validate:"required" minLength:"10" maxLength:"128" description:"Neither common nor easily guessed."`
 	Name     string `json:"name" validate:"max=200"`
 	Username string `json:"username" validate:"max=150"`
-	Session  string `json:"session" validate:"omitempty,oneof=cookie token"`
+	Session  string `json:"session" validate:"omitempty,oneof=token cookie" description:"Where the refresh token travels: in bodies, or in a cookie for browsers."`
 }
 
 // LoginRequest names a user by username or email.
 type LoginRequest struct {
 	client
-	Login    string `json:"login" validate:"required,max=320"`
+	Login    string `json:"login" validate:"required,max=320" description:"An email or a username."`
 	Password string `json:"password" validate:"required,maxbytes=4096"`
-	Session  string `json:"session" validate:"omitempty,oneof=cookie token"`
+	Session  string `json:"session" validate:"omitempty,oneof=token cookie" description:"Where the refresh token travels: in bodies, or in a cookie for browsers."`
 }
 
 // RefreshRequest has a refresh token in its body or its cookie.
 type RefreshRequest struct {
 	client
 	RefreshToken string `json:"refresh_token" validate:"max=512"`
-	Session      string `json:"session" validate:"omitempty,oneof=cookie token"`
+	Session      string `json:"session" validate:"omitempty,oneof=token cookie" description:"Where the refresh token travels: in bodies, or in a cookie for browsers."`
 	Cookie       string `cookie:"trellis_refresh" json:"-"`
 }
 
@@ -74,7 +74,7 @@ type LogoutRequest struct {
 // PasswordRequest changes the caller's password.
 type PasswordRequest struct {
 	Current string `json:"current_password" validate:"required,maxbytes=4096"`
-	New     string `json:"password" validate:"required"`
+	New     string `json:"password" validate:"required" minLength:"10" maxLength:"128" description:"Neither common nor easily guessed."`
 }
 
 // SessionRequest names a session.
@@ -86,7 +86,7 @@ type SessionRequest struct {
 type Tokens struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
-	ExpiresIn    int    `json:"expires_in"` // seconds
+	ExpiresIn    int    `json:"expires_in" description:"Seconds."`
 	RefreshToken string `json:"refresh_token,omitempty"`
 	User         User   `json:"user"`
 

@@ -122,6 +122,7 @@ func (k *Keyring) Key(_ context.Context, id string) (ed25519.PublicKey, error) {
 	return nil, token.ErrInvalid.Because(errors.New("no such key"))
 }
 
+// JWKS returns the public keys: those that sign, the next, and those just retired.
 func (s *Service) JWKS(context.Context, endpoint.None) (JWKS, error) {
 	var set JWKS
 	for _, key := range *s.keys.keys.Load() {

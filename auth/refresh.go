@@ -147,6 +147,7 @@ func fingerprint(ctx context.Context, c client) []byte {
 	return hash([]byte(c.UserAgent + "\x00" + c.Device + "\x00" + endpoint.Block(endpoint.From(ctx).Client).String()))
 }
 
+// Refresh exchanges a refresh token for the next one and a new access token.
 func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
 	text := r.RefreshToken
 	if text == "" {

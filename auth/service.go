@@ -41,6 +41,7 @@ var (
 	errBusy        = fault.New(fault.Unavailable, "busy", "Too many logins just now. Try again in a moment.").After(time.Second)
 )
 
+// Signup opens an account and begins its first session.
 func (s *Service) Signup(ctx context.Context, r SignupRequest) (Tokens, error) {
 	username := Username(r.Username)
 	if err := checkUsername(username); err != nil {
@@ -108,6 +109,7 @@ func hashing(err error) error {
 	return err
 }
 
+// Login begins a session for whoever knows the password.
 func (s *Service) Login(ctx context.Context, r LoginRequest) (Tokens, error) {
 	began := s.now()
 	u, err := s.authenticate(ctx, r)
@@ -201,6 +203,7 @@ func (s *Service) caller(ctx context.Context) (user, session uuid.UUID, err erro
 	}
 }
 
+// Me returns the caller.
 func (s *Service) Me(ctx context.Context, _ endpoint.None) (User, error) {
 	id, _, err := s.caller(ctx)
 	if err != nil {
@@ -209,6 +212,7 @@ func (s *Service) Me(ctx context.Context, _ endpoint.None) (User, error) {
 	return s.store.User(ctx, id)
 }
 
+// ChangePassword replaces the caller's password and ends their other sessions.
 func (s *Service) ChangePassword(ctx context.Context, r PasswordRequest) error {
 	id, session, err := s.caller(ctx)
 	if err != nil {

@@ -98,6 +98,7 @@ func cookie(name, value string, life time.Duration) *http.Cookie {
 	}
 }
 
+// Logout ends this session of the caller's, the others, or all.
 func (s *Service) Logout(ctx context.Context, r LogoutRequest) (Farewell, error) {
 	user, current, err := s.caller(ctx)
 	if err != nil {
@@ -120,6 +121,7 @@ func (s *Service) Logout(ctx context.Context, r LogoutRequest) (Farewell, error)
 	return Farewell{[]*http.Cookie{gone}}, nil
 }
 
+// ListSessions returns the caller's sessions, the last seen first.
 func (s *Service) ListSessions(ctx context.Context, _ endpoint.None) (page transport.Page[SessionInfo], err error) {
 	user, current, err := s.caller(ctx)
 	if err != nil {
@@ -136,6 +138,7 @@ func (s *Service) ListSessions(ctx context.Context, _ endpoint.None) (page trans
 	return transport.NewPage(infos, ""), nil
 }
 
+// EndSession ends one of the caller's sessions.
 func (s *Service) EndSession(ctx context.Context, r SessionRequest) error {
 	user, _, err := s.caller(ctx)
 	if err != nil {

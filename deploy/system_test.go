@@ -193,6 +193,9 @@ func (c client) must(t *testing.T, want int, method, path string, body any, head
 func (c client) routed(t *testing.T, paths ...string) {
 	t.Helper()
 	eventually(t, "the gateway routes", func() bool {
+		if status, _, err := c.call(t, "GET", "/readyz", nil); err != nil || status != http.StatusOK {
+			return false
+		}
 		_, doc, err := c.call(t, "GET", "/openapi.json", nil)
 		if err != nil {
 			return false

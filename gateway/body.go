@@ -41,7 +41,7 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.in.Read(p)
 	b.read += int64(n)
 	if b.read > b.limit {
-		err = fault.New(fault.TooLarge, "body_too_large", "The body may have %d bytes.", b.limit)
+		err = fault.New(fault.TooLarge, "body_too_large", "The body may have at most %d bytes.", b.limit)
 	}
 	if err != nil {
 		_ = b.conn.SetReadDeadline(time.Time{})

@@ -10,12 +10,14 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-kit/log"
 	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/telemetry"
 	"github.com/trellis-go/trellis/kit/transport"
 )
@@ -34,20 +36,31 @@ type Options struct {
 // Gateway routes requests to services.
 type Gateway struct {
 	Options
-	table atomic.Pointer[table]
+	table    atomic.Pointer[table]
+	complete atomic.Bool // every service has told what it serves, or had its time to
 }
 
 // table is what is served until the services' documents change.
 type table struct {
 	handler http.Handler
 	nothing http.Handler // to which every path is unknown
+	later   http.Handler // for which it is too early
 }
 
-// New returns a gateway that knows no service yet; Run finds them.
+// New returns a gateway that knows no service yet; Run finds them. It is not
+// ready before they have told what they serve.
 func New(o Options) (*Gateway, error) {
 	g := &Gateway{Options: o}
+	o.Health.Check("a service's OpenAPI document", func(context.Context) error {
+		if !g.complete.Load() {
+			return errStarting
+		}
+		return nil
+	})
 	return g, g.rebuild(nil)
 }
+
+var errStarting = fault.New(fault.Unavailable, "starting", "The gateway is still learning what there is.").After(time.Second)
 
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -62,8 +75,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.Health.Readiness(w, r)
 	case ambiguous(r.URL) || private(r.URL.Path):
 		t.nothing.ServeHTTP(w, r)
-	default:
+	case g.complete.Load() || own[r.URL.Path]:
 		t.handler.ServeHTTP(w, r)
+	default: // a 404 now would be a lie
+		t.later.ServeHTTP(w, r)
 	}
 }
 
@@ -83,8 +98,16 @@ func private(path string) bool {
 	return path == "/metrics" || path == "/internal" || strings.HasPrefix(path, "/internal/")
 }
 
+// everything is a route for every method and path.
+func everything(name string, handle func(http.ResponseWriter, *http.Request) error) (routes []transport.Route) {
+	for _, method := range methods {
+		routes = append(routes, transport.Route{Method: method, Path: "/", Endpoint: transport.Raw(name, "", handle).Public()})
+	}
+	return routes
+}
+
 // own are the paths that the gateway answers itself, whatever a service says.
-var own = map[string]bool{"/livez": true, "/readyz": true, "/metrics": true, "/openapi.json": true, "/docs": true}
+var own = map[string]bool{"/": true, "/livez": true, "/readyz": true, "/metrics": true, "/openapi.json": true, "/docs": true}
 
 // page is a route of the gateway's own.
 func page(path, name, media string, body []byte, headers ...string) transport.Route {
@@ -112,7 +135,12 @@ func (g *Gateway) rebuild(documents map[string][]byte) error {
 	if err := renderDocs(&docs, merged); err != nil {
 		return err
 	}
+	home := transport.Raw("home", "", func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, "/docs", http.StatusFound)
+		return nil
+	})
 	routes := append(g.routes(documents),
+		transport.Get("/{$}", home.Public()),
 		page("/openapi.json", "openapi", "application/json; charset=utf-8", merged),
 		page("/docs", "docs", "text/html; charset=utf-8", docs.Bytes(), "Content-Security-Policy", docsCSP))
 	options := transport.Options{Stack: g.Stack, Trusted: g.Trusted}
@@ -124,7 +152,11 @@ func (g *Gateway) rebuild(documents map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	g.table.Store(&table{handler, nothing})
+	later, err := transport.Handler(everything("starting", func(http.ResponseWriter, *http.Request) error { return errStarting }), options)
+	if err != nil {
+		return err
+	}
+	g.table.Store(&table{handler, nothing, later})
 	return nil
 }
 

@@ -101,7 +101,9 @@ func (f *front) known(t testing.TB, path string) {
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		res, body := f.do(t, "GET", "/openapi.json", nil)
 		if res.StatusCode == 200 && strings.Contains(body, `"`+path+`"`) {
-			return
+			if res, _ := f.do(t, "GET", "/readyz", nil); res.StatusCode == 200 {
+				return
+			}
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%s is not routed: %s", path, body)
@@ -305,6 +307,61 @@ func TestStreamsBothWays(t *testing.T) {
 	}()
 	if res, text := f.do(t, "POST", "/v1/up", body); res.StatusCode != 200 || text != "rest" {
 		t.Errorf("streamed up: %d %q", res.StatusCode, text)
+	}
+}
+
+// An informational answer of the service's takes nothing away of what the
+// gateway says, and a client's "Expect: 100-continue" is answered.
+func TestInformationalAnswers(t *testing.T) {
+	t.Parallel()
+	f := start(t, "https://notes.example")
+	f.service(t, "things", document("POST /v1/things "+public), func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("X-Last", "yes")
+		w.Header().Set("Trailer", "X-Sum")
+		w.WriteHeader(http.StatusCreated)
+		w.(http.Flusher).Flush()
+		w.Header().Set("X-Sum", "42")
+	})
+	f.known(t, "/v1/things")
+	res, _ := f.do(t, "POST", "/v1/things", strings.NewReader(strings.Repeat("x", 100_000)), "Expect", "100-continue", "Origin", "https://notes.example")
+	if res.StatusCode != http.StatusCreated || res.Header.Get("X-Last") != "yes" {
+		t.Errorf("answered %s %v", res.Status, res.Header)
+	}
+	for _, name := range []string{"Ratelimit", "Ratelimit-Policy", "X-Request-Id", "Vary", "Access-Control-Allow-Origin"} {
+		if len(res.Header[name]) != 1 {
+			t.Errorf("%s: %q", name, res.Header[name])
+		}
+	}
+	if res.Trailer.Get("X-Sum") != "42" {
+		t.Errorf("trailer: %v", res.Trailer)
+	}
+}
+
+func TestNotReadyBeforeItKnows(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	if res, _ := f.do(t, "GET", "/readyz", nil); res.StatusCode != 503 {
+		t.Errorf("/readyz, of a gateway that knows nothing: %d", res.StatusCode)
+	}
+	if res, body := f.do(t, "GET", "/v1/things", nil); res.StatusCode != 503 || !strings.Contains(body, `"starting"`) || res.Header.Get("Retry-After") == "" {
+		t.Errorf("too early: %d %s", res.StatusCode, body)
+	}
+	f.service(t, "things", document("GET /v1/things "+public), func(http.ResponseWriter, *http.Request) {})
+	f.known(t, "/v1/things")
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		res, _ := f.do(t, "GET", "/readyz", nil)
+		if res.StatusCode == 200 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("/readyz: %d", res.StatusCode)
+		}
+	}
+	if res, _ := f.do(t, "GET", "/v1/nothing", nil); res.StatusCode != 404 {
+		t.Errorf("afterwards: %d", res.StatusCode)
 	}
 }
 

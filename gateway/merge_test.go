@@ -168,7 +168,7 @@ func FuzzMerge(f *testing.F) {
 func services(t testing.TB) map[string][]byte {
 	docs := map[string][]byte{}
 	for _, name := range []string{"auth", "notes"} {
-		text, err := os.ReadFile("testdata/" + name + ".json")
+		text, err := os.ReadFile("../" + name + "/testdata/openapi.json")
 		if err != nil {
 			t.Fatal(err)
 		}

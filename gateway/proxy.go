@@ -29,7 +29,7 @@ type forwarder struct {
 // What it returns is what went wrong before any of the answer was sent.
 func (f forwarder) handle(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > f.bodyMax {
-		return fault.New(fault.TooLarge, "body_too_large", "The body may have %d bytes.", f.bodyMax)
+		return fault.New(fault.TooLarge, "body_too_large", "The body may have at most %d bytes.", f.bodyMax)
 	}
 	if up := r.Header["Upgrade"]; len(up) != 1 || !strings.EqualFold(up[0], "websocket") {
 		delete(r.Header, "Upgrade") // h2c would be a tunnel past the gateway
@@ -47,13 +47,36 @@ func (f forwarder) handle(w http.ResponseWriter, r *http.Request) error {
 	proxy := httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		Transport:      f.gateway.Services,
-		ModifyResponse: p.relay,
+		ModifyResponse: p.trim,
 		ErrorHandler:   p.fail,
 		BufferPool:     copyBuffers,
 		ErrorLog:       silent,
 	}
-	proxy.ServeHTTP(w, r)
+	proxy.ServeHTTP(&relay{ResponseWriter: w, header: http.Header{}}, r)
 	return p.err
+}
+
+// relay takes the service's answer. Its header is apart from the gateway's own
+// until the answer is sent, because ReverseProxy empties it after each
+// informational answer; those are not passed on (net/http sends 100 itself).
+type relay struct {
+	http.ResponseWriter
+	header http.Header
+}
+
+func (r *relay) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+func (r *relay) Header() http.Header         { return r.header }
+
+func (r *relay) WriteHeader(status int) {
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		return
+	}
+	own := r.ResponseWriter.Header()
+	for name, values := range r.header {
+		own[name] = append(own[name], values...)
+	}
+	r.header = own // what comes now are trailers
+	r.ResponseWriter.WriteHeader(status)
 }
 
 // silent takes what ReverseProxy would log: the stack logs each request once.
@@ -120,8 +143,8 @@ func forwarded(client netip.Addr, host, proto string) string {
 	return "for=" + node + `;host="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(host) + `";proto=` + proto
 }
 
-// relay takes out of the answer what the gateway says itself.
-func (p *passage) relay(res *http.Response) error {
+// trim takes out of the answer what the gateway says itself.
+func (p *passage) trim(res *http.Response) error {
 	for _, name := range []string{endpoint.RequestIDHeader, "Ratelimit", "Ratelimit-Policy", "Server"} {
 		delete(res.Header, name)
 	}

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	lookEvery   = 5 * time.Second // a service may change its document while it runs: a new version is rolled out
-	retryEvery  = time.Second     // while a service's document is not known yet
+	lookEvery   = 5 * time.Second  // a service may change its document while it runs: a new version is rolled out
+	retryEvery  = time.Second      // while a service's document is not known yet
+	startWithin = 15 * time.Second // after which a service without one is not waited for
 	fetchWithin = 5 * time.Second
 	maxDocument = 4 << 20 // bytes
 )
@@ -49,8 +50,9 @@ func (w *watch) run(ctx context.Context) {
 		catalog.Deregister(events)
 		close(events)
 	}()
-	timer := time.NewTimer(lookEvery)
+	timer := time.NewTimer(retryEvery)
 	defer timer.Stop()
+	began := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -61,7 +63,11 @@ func (w *watch) run(ctx context.Context) {
 			}
 		case <-timer.C:
 		}
-		if w.look(ctx) {
+		complete := w.look(ctx)
+		if complete && len(w.documents) > 0 || time.Since(began) > startWithin {
+			w.gateway.complete.Store(true)
+		}
+		if complete && w.gateway.complete.Load() {
 			timer.Reset(lookEvery)
 		} else {
 			timer.Reset(retryEvery)

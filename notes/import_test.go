@@ -63,7 +63,7 @@ func at(t *testing.T, text string) time.Time {
 // owned reads all of an owner's notes out of a store.
 func owned(t *testing.T, store notes.Store, owner uuid.UUID) []notes.Note {
 	t.Helper()
-	list, more, err := store.List(t.Context(), owner, notes.Query{Status: notes.Active, Sort: notes.EarliestFirst, Limit: 1000})
+	list, more, err := store.List(t.Context(), owner, notes.Query{Status: notes.Active, Sort: notes.ByCreated, Limit: 1000})
 	if err != nil || more {
 		t.Fatal(err, more)
 	}

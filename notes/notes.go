@@ -65,7 +65,7 @@ const (
 // Role is what a reader may do with a note.
 type Role string
 
-const Owner Role = "owner"
+const RoleOwner Role = "owner"
 
 var (
 	ErrNotFound   = fault.New(fault.NotFound, "note_not_found", "You have no such note.")
@@ -120,12 +120,12 @@ type Query struct {
 type Sort string
 
 const (
-	NewestFirst   Sort = "-updated_at"
-	OldestFirst   Sort = "updated_at"
-	LatestFirst   Sort = "-created_at"
-	EarliestFirst Sort = "created_at"
+	ByUpdatedDesc Sort = "-updated_at"
+	ByUpdated     Sort = "updated_at"
+	ByCreatedDesc Sort = "-created_at"
+	ByCreated     Sort = "created_at"
 	ByTitle       Sort = "title" // in the order of bytes
-	ByTitleBack   Sort = "-title"
+	ByTitleDesc   Sort = "-title"
 )
 
 // Place is a note's place in a sorted list.

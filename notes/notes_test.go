@@ -78,7 +78,7 @@ func TestLifeOfANote(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{"garden", "spring"}, n.Tags); diff != "" || n.Version != 1 || n.Status != notes.Active || n.Role != notes.Owner || !n.ReminderAt.Equal(at) {
+		if diff := cmp.Diff([]string{"garden", "spring"}, n.Tags); diff != "" || n.Version != 1 || n.Status != notes.Active || n.Role != notes.RoleOwner || !n.ReminderAt.Equal(at) {
 			t.Errorf("created %+v", n)
 		}
 		got, err := c.Get(ann, notes.NoteRequest{ID: n.ID})
@@ -153,8 +153,8 @@ func TestList(t *testing.T) {
 			want string
 		}{
 			{"newest first", notes.ListRequest{}, "n5 n4 n3 n2 n1 n0"},
-			{"oldest first", notes.ListRequest{Sort: notes.EarliestFirst}, "n0 n1 n2 n3 n4 n5"},
-			{"by title", notes.ListRequest{Sort: notes.ByTitleBack}, "n5 n4 n3 n2 n1 n0"},
+			{"oldest first", notes.ListRequest{Sort: notes.ByCreated}, "n0 n1 n2 n3 n4 n5"},
+			{"by title", notes.ListRequest{Sort: notes.ByTitleDesc}, "n5 n4 n3 n2 n1 n0"},
 			{"tag", notes.ListRequest{Tag: "t0"}, "n4 n2 n0"},
 			{"pinned", notes.ListRequest{Pinned: &yes}, "n3 n0"},
 			{"archived", notes.ListRequest{Status: notes.Archived}, "n6"},

@@ -36,8 +36,8 @@ const (
 	maxPage = 4 << 20
 )
 
-// owner is the caller; the stack lets nobody in without a token.
-func owner(ctx context.Context) (uuid.UUID, error) {
+// callerID is the user who calls; the stack lets nobody in without a token.
+func callerID(ctx context.Context) (uuid.UUID, error) {
 	id, err := uuid.Parse(endpoint.Caller(ctx).ID)
 	if err != nil {
 		return id, fmt.Errorf("the token's subject is no user: %w", err)
@@ -48,8 +48,9 @@ func owner(ctx context.Context) (uuid.UUID, error) {
 // micros is a time as it can be kept.
 func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
+// Create adds a note of the caller's.
 func (s *Service) Create(ctx context.Context, r CreateRequest) (Note, error) {
-	owner, err := owner(ctx)
+	owner, err := callerID(ctx)
 	if err != nil {
 		return Note{}, err
 	}
@@ -60,7 +61,7 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Note, error) {
 	now := micros(s.now())
 	n := Note{
 		ID: id, Owner: owner, Title: r.Title, Body: r.Body, Tags: unique(r.Tags), Pinned: r.Pinned,
-		Status: orActive(r.Status), Version: 1, CreatedAt: now, UpdatedAt: now, Role: Owner,
+		Status: orActive(r.Status), Version: 1, CreatedAt: now, UpdatedAt: now, Role: RoleOwner,
 	}
 	n.remind(r.ReminderAt)
 	if err := s.store.Create(ctx, n); errors.Is(err, ErrExists) {
@@ -71,14 +72,15 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Note, error) {
 	return n, nil
 }
 
+// List returns a page of the caller's notes.
 func (s *Service) List(ctx context.Context, r ListRequest) (page transport.Page[Note], err error) {
-	owner, err := owner(ctx)
+	owner, err := callerID(ctx)
 	if err != nil {
 		return page, err
 	}
 	q := Query{Status: orActive(r.Status), Tag: r.Tag, Pinned: r.Pinned, Sort: r.Sort, Limit: defaultLimit, MaxBytes: maxPage}
 	if q.Sort == "" {
-		q.Sort = NewestFirst
+		q.Sort = ByUpdatedDesc
 	}
 	if r.Limit != nil {
 		q.Limit = *r.Limit
@@ -95,7 +97,7 @@ func (s *Service) List(ctx context.Context, r ListRequest) (page transport.Page[
 		return page, err
 	}
 	for i := range notes {
-		notes[i].Role = Owner
+		notes[i].Role = RoleOwner
 	}
 	next := ""
 	if more {
@@ -115,8 +117,9 @@ func (q Query) name(owner uuid.UUID) string {
 	return fmt.Sprintf("%s %s %s %s %q", owner, q.Status, q.Sort, pinned, q.Tag)
 }
 
+// Get returns a note of the caller's.
 func (s *Service) Get(ctx context.Context, r NoteRequest) (Note, error) {
-	owner, err := owner(ctx)
+	owner, err := callerID(ctx)
 	if err != nil {
 		return Note{}, err
 	}
@@ -125,10 +128,13 @@ func (s *Service) Get(ctx context.Context, r NoteRequest) (Note, error) {
 
 func (s *Service) get(ctx context.Context, owner, id uuid.UUID) (Note, error) {
 	n, err := s.store.Get(ctx, owner, id)
-	n.Role = Owner
+	if err == nil {
+		n.Role = RoleOwner
+	}
 	return n, err
 }
 
+// Change changes parts of a note; one in the trash only by taking it out.
 func (s *Service) Change(ctx context.Context, r ChangeRequest) (Note, error) {
 	return s.update(ctx, r.ID, &r.IfMatch, func(n *Note) error {
 		if n.Status == Trashed && (!r.Status.Set || r.Status.Value == Trashed) {
@@ -153,9 +159,10 @@ func (s *Service) Change(ctx context.Context, r ChangeRequest) (Note, error) {
 	})
 }
 
+// Delete moves a note to the trash, or removes one there for good.
 func (s *Service) Delete(ctx context.Context, r DeleteRequest) error {
 	if r.Permanent {
-		owner, err := owner(ctx)
+		owner, err := callerID(ctx)
 		if err != nil {
 			return err
 		}
@@ -179,6 +186,7 @@ func (s *Service) Delete(ctx context.Context, r DeleteRequest) error {
 	return err
 }
 
+// Restore takes a note out of the trash.
 func (s *Service) Restore(ctx context.Context, r RestoreRequest) (Note, error) {
 	return s.update(ctx, r.ID, r.IfMatch, func(n *Note) error {
 		if n.Status != Trashed {
@@ -191,7 +199,7 @@ func (s *Service) Restore(ctx context.Context, r RestoreRequest) (Note, error) {
 
 // update changes the caller's note if it is at the version that match names.
 func (s *Service) update(ctx context.Context, id uuid.UUID, match *transport.IfMatch, change func(*Note) error) (Note, error) {
-	owner, err := owner(ctx)
+	owner, err := callerID(ctx)
 	if err != nil {
 		return Note{}, err
 	}
@@ -206,12 +214,14 @@ func (s *Service) update(ctx context.Context, id uuid.UUID, match *transport.IfM
 		n.UpdatedAt = micros(s.now())
 		return nil
 	})
-	n.Role = Owner
+	if err == nil {
+		n.Role = RoleOwner
+	}
 	return n, err
 }
 
 func stale(n Note) error {
-	n.Role = Owner
+	n.Role = RoleOwner
 	return ErrStale.With(n)
 }
 
@@ -245,7 +255,7 @@ func unique(tags []string) []string {
 func checkTags(tags, present []string) error {
 	for i, t := range tags {
 		if utf8.RuneCountInString(t) > MaxTag && !slices.Contains(present, t) {
-			return fault.Breaks(fault.Field{Pointer: fmt.Sprintf("/tags/%d", i), Code: "too_long", Detail: fmt.Sprintf("may have %d characters", MaxTag)})
+			return fault.Breaks(fault.Field{Pointer: fmt.Sprintf("/tags/%d", i), Code: "too_long", Detail: fmt.Sprintf("may have at most %d characters", MaxTag)})
 		}
 	}
 	return nil

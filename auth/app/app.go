@@ -18,8 +18,8 @@ import (
 )
 
 type config struct {
-	Store  string `env:"STORE" default:"sqlite:data/auth.db" schemes:"sqlite postgres postgresql" takes:"sqlite:FILE or postgres://USER@HOST/DATABASE" doc:"where users, sessions and keys are kept"`
-	Hashes int    `env:"HASHES" default:"0" takes:"a number, or 0 for one a processor" doc:"how many passwords are hashed at once, 19 MiB each"`
+	Store  string       `env:"STORE" default:"sqlite:data/auth.db" schemes:"sqlite postgres postgresql" takes:"sqlite:FILE or postgres://USER@HOST/DATABASE" doc:"where users, sessions and keys are kept"`
+	Hashes server.Count `env:"HASHES" default:"0" takes:"a number up to 255, or 0 for one a processor" doc:"how many passwords are hashed at once, 19 MiB each"`
 }
 
 // Auth is the auth service, ready for server.Main.
@@ -31,8 +31,8 @@ var Auth = server.New(
 )
 
 func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, error) {
-	if c.Hashes <= 0 {
-		c.Hashes = runtime.GOMAXPROCS(0)
+	if c.Hashes == 0 {
+		c.Hashes = server.Count(runtime.GOMAXPROCS(0))
 	}
 	store, err := open(ctx, env, c)
 	if err != nil {
@@ -49,7 +49,7 @@ func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, err
 	env.Go(func(ctx context.Context) { purge(ctx, env, store) })
 	env.Health.Check("store", store.Ping)
 	signer := token.Signer{Issuer: string(env.Common.Issuer), Audience: env.Common.Audience}
-	service := auth.NewService(store, password.New(c.Hashes), signer, keys)
+	service := auth.NewService(store, password.New(int(c.Hashes)), signer, keys)
 	return env.Handler(auth.Routes(service), store.Keeper())
 }
 

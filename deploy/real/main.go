@@ -4,8 +4,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,9 +17,19 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/trellis-go/trellis/kit/server"
 )
 
 func main() {
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: real\n\nRuns auth, notes and the gateway as processes, on the PostgreSQL server that POSTGRES\nnames and the Consul agent that CONSUL names, URLs, or on private ones of its own.\nThe services' own variables, such as NOTES_ADDR, hold too.")
+	}
+	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
@@ -43,7 +55,8 @@ func run(ctx context.Context) (err error) {
 	}
 	died := make(chan error, len(services))
 	for _, service := range services {
-		env, err := s.environment(ctx, service.name, service.addr)
+		addr := cmp.Or(os.Getenv(strings.ToUpper(service.name)+"_ADDR"), service.addr)
+		env, err := s.environment(ctx, service.name, addr)
 		if err != nil {
 			return err
 		}
@@ -52,13 +65,14 @@ func run(ctx context.Context) (err error) {
 			return err
 		}
 		defer c.stop()
-		if err := ready(ctx, service.addr, died); err != nil {
-			return fmt.Errorf("%s: %w", service.name, err)
+		if err := ready(ctx, addr, died); err != nil {
+			return err
 		}
-		fmt.Printf("%-8s http://%s\n", service.name, service.addr)
+		fmt.Printf("%-8s http://%s\n", service.name, addr)
 	}
 	select {
 	case err := <-died:
+		fmt.Fprintln(os.Stderr, err, "- stopping the others")
 		return err
 	case <-ctx.Done():
 		fmt.Println("stopping")
@@ -87,7 +101,7 @@ func ready(ctx context.Context, addr string, died <-chan error) error {
 		case err := <-died:
 			return err
 		case <-ctx.Done():
-			return errors.New("is not ready")
+			return errors.New("nothing is ready at " + addr)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -100,9 +114,13 @@ func (s *servers) environment(ctx context.Context, name, addr string) ([]string,
 	if name == "gateway" {
 		return append(env, prefix+"ADDR="+addr), nil
 	}
-	url, err := s.database(ctx, name)
-	if err != nil {
-		return nil, err
+	url := os.Getenv(prefix + "STORE")
+	if url == "" {
+		var err error
+		if url, err = s.database(ctx, name); err != nil {
+			return nil, err
+		}
 	}
+	fmt.Printf("%-8s %sSTORE=%s\n", name, prefix, server.Redacted(url))
 	return append(env, prefix+"ADDR="+addr, prefix+"STORE="+url), nil
 }

@@ -118,7 +118,7 @@ func (p *pool) send(r *http.Request) (*http.Response, error) {
 }
 
 func (p *pool) unavailable(cause error) error {
-	return fault.New(fault.Unavailable, "no_instance", "%s is unavailable", p.service).Because(cause).After(retryAfter)
+	return fault.New(fault.Unavailable, "no_instance", "The service %s is not available just now.", p.service).Because(cause).After(retryAfter)
 }
 
 // pool returns the instances of a service, known for the first time or not.

@@ -82,7 +82,7 @@ func get(t testing.TB, url string) *http.Request {
 func unavailable(t *testing.T, err error) {
 	t.Helper()
 	got := fault.Of(err)
-	if got.Kind != fault.Unavailable || got.Code != "no_instance" || got.Message != "notes is unavailable" || got.RetryAfter != time.Second {
+	if got.Kind != fault.Unavailable || got.Code != "no_instance" || got.Message != "The service notes is not available just now." || got.RetryAfter != time.Second {
 		t.Errorf("error %+v", got)
 	}
 }

@@ -24,8 +24,9 @@ type Endpoint struct {
 	Invoke    endpoint.Endpoint // calls the method
 }
 
-// Rate bounds how often one caller (a user, or an address when nobody is
-// logged in) may call an endpoint of one instance.
+// Rate bounds how often one caller may call an endpoint of one instance: a user
+// whose token is known already, else an address; of a public endpoint always an
+// address.
 type Rate struct {
 	PerSecond float64 // sustained; 0 means no bound
 	Burst     int     // at once
@@ -70,7 +71,7 @@ func (e Endpoint) Internal() Endpoint { e.Hidden = true; return e }
 // is served at two paths.
 func (e Endpoint) Named(name string) Endpoint { e.Name = name; return e }
 
-// Limit allows each caller n requests a second, and twice that at once.
+// Limit allows each caller so many requests a second, and twice that at once.
 func (e Endpoint) Limit(perSecond float64) Endpoint {
 	e.Rate = Rate{PerSecond: perSecond, Burst: max(1, int(2*perSecond))}
 	return e

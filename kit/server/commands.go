@@ -45,6 +45,7 @@ func Import[C, S any](doc string, open func(context.Context, *Env, C) (S, error)
 			if err != nil {
 				return err
 			}
+			fmt.Println("into", env.Store)
 			return take(ctx, store, flags.Arg(0), *dryRun, os.Stdout)
 		},
 	}

@@ -134,6 +134,10 @@ func parse(field reflect.Value, text string) (err error) {
 		*p = text
 	case *int:
 		*p, err = strconv.Atoi(text)
+	case *Count:
+		var n uint64
+		n, err = strconv.ParseUint(text, 10, 8)
+		*p = Count(n)
 	case *bool:
 		*p, err = strconv.ParseBool(text)
 	case *time.Duration:
@@ -151,6 +155,9 @@ func parse(field reflect.Value, text string) (err error) {
 	}
 	return err
 }
+
+// Count is a small number, 0 to 255.
+type Count int
 
 // Share is a part of the whole, 0 to 1.
 type Share float64

@@ -45,6 +45,9 @@ func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 	p := &process{common: common, registry: registry, others: others, failed: make(chan error, len(apps))}
 	defer func() { err = errors.Join(err, p.stop(), others.Close(), registry.Close()) }()
 
+	if len(apps) == 1 && strings.HasPrefix(common.Discovery, "memory:") {
+		fmt.Fprintf(os.Stderr, "warning: with TRELLIS_DISCOVERY=memory: %s finds no service outside this process; consul://HOST:PORT is for several\n", apps[0].Name)
+	}
 	for _, s := range services { // take every port before anything is opened or changed
 		if s.ln, err = listen(s.app.Name, string(s.own.Addr)); err != nil {
 			return err

@@ -33,14 +33,18 @@ type DB struct {
 }
 
 // Open opens the database file at path, makes it and its folder if need be
-// (readable by their owner only), and applies the service's migrations. What
+// (readable by their owner only; not the folder's folder, for a mistyped path
+// must not look like an empty store), and applies the service's migrations. What
 // is committed survives the end of the process and of the machine's power.
 func Open(ctx context.Context, path string, files fs.FS) (*DB, error) {
 	if path == "" {
 		return nil, errors.New("sqlite: no file is named")
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Dir(path), 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("sqlite: %s is a folder; name a file", path)
 	}
 	unlock, err := lock(filepath.Dir(path))
 	if err != nil {

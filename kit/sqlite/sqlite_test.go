@@ -26,7 +26,7 @@ func TestTwoOpen(t *testing.T) {
 	if wg.Wait(); t.Failed() {
 		return
 	}
-	for name, mode := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700 | os.ModeDir} {
+	for name, mode := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o711 | os.ModeDir} {
 		if info, err := os.Stat(name); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}

@@ -106,11 +106,11 @@ func TestEveryBrokenRuleIsNamed(t *testing.T) {
 	for _, f := range p.Errors {
 		got = append(got, f.Parameter+f.Pointer+" "+f.Detail)
 	}
-	want := "[device needs 3 characters depth may be 3 at most /name is required /email is not an email address /size must be at least 0 /tags/0 needs 2 characters]"
+	want := "[device needs at least 3 characters depth may be 3 at most /name is required /email is not an email address /size must be at least 0 /tags/0 needs at least 2 characters]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("errors:\n%v, want\n%v", got, want)
 	}
-	if p.Detail != "device needs 3 characters." {
+	if p.Detail != "device needs at least 3 characters." {
 		t.Errorf("detail is %q", p.Detail)
 	}
 }

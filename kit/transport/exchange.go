@@ -203,7 +203,7 @@ func (x *exchange) body(limit int64) ([]byte, error) {
 }
 
 func tooLarge(limit int64) error {
-	return fault.New(fault.TooLarge, "body_too_large", "The body may have %d bytes.", limit)
+	return fault.New(fault.TooLarge, "body_too_large", "The body may have at most %d bytes.", limit)
 }
 
 func unreadable(err error) error {

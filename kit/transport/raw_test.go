@@ -91,7 +91,7 @@ func TestRawIsLogged(t *testing.T) {
 		lines <- line
 		return nil
 	}))
-	h, err := transport.Handler(unlimited(things.routes()), transport.Options{Stack: stack})
+	h, err := transport.Handler(unlimited(things.routes()), transport.Options{Stack: stack, Keeper: forgetful{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -182,10 +183,13 @@ func (o Options) handler(r Route) (http.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.idempotent() && o.Keeper != nil {
-			e.Invoke = c.idempotent(o.Keeper, e.Invoke)
-		} else {
+		switch {
+		case !r.idempotent():
 			e.Invoke = c.around(e.Invoke)
+		case o.Keeper == nil:
+			return nil, errors.New("creates or sends, and there is no Keeper for its Idempotency-Key")
+		default:
+			e.Invoke = c.idempotent(o.Keeper, e.Invoke)
 		}
 	}
 	server := kithttp.NewServer(o.Stack.Wrap(e), undecoded, write, kithttp.ServerErrorEncoder(writeError))

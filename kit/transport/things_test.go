@@ -464,12 +464,24 @@ func handler(t testing.TB, s *things) http.Handler {
 func handlerOf(t testing.TB, routes []transport.Route, o transport.Options) http.Handler {
 	t.Helper()
 	o.Stack = newStack(log.NewNopLogger())
+	if o.Keeper == nil {
+		o.Keeper = forgetful{}
+	}
 	h, err := transport.Handler(routes, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
+
+// forgetful keeps nothing: every request is the first. keepertest tries those that keep.
+type forgetful struct{}
+
+func (forgetful) Begin(_ context.Context, _ transport.Hash, id uuid.UUID, fingerprint transport.Hash) (transport.Kept, error) {
+	return transport.Kept{ID: id, Fingerprint: fingerprint}, nil
+}
+func (forgetful) Finish(context.Context, transport.Hash, []byte) error { return nil }
+func (forgetful) Release(context.Context, transport.Hash) error        { return nil }
 
 func serve(t testing.TB) *server {
 	t.Helper()

@@ -79,13 +79,13 @@ func describe(b validator.FieldError) (f fault.Field) {
 	case rule == "required":
 		f.Code, f.Detail = "required", "is required"
 	case rule == "max" && text:
-		f.Code, f.Detail = "too_long", "may have "+arg+" characters"
+		f.Code, f.Detail = "too_long", "may have at most "+arg+" characters"
 	case rule == "maxbytes":
-		f.Code, f.Detail = "too_long", "may have "+arg+" bytes"
+		f.Code, f.Detail = "too_long", "may have at most "+arg+" bytes"
 	case rule == "min" && text:
-		f.Code, f.Detail = "too_short", "needs "+arg+" characters"
+		f.Code, f.Detail = "too_short", "needs at least "+arg+" characters"
 	case rule == "max" && b.Kind() == reflect.Slice:
-		f.Code, f.Detail = "too_many", "may have "+arg+" entries"
+		f.Code, f.Detail = "too_many", "may have at most "+arg+" entries"
 	case rule == "min" && b.Kind() == reflect.Slice:
 		f.Code, f.Detail = "too_few", "needs "+arg+" entries"
 	case rule == "max":

@@ -41,9 +41,9 @@ func TestPlans(t *testing.T) {
 
 	middle := batch[2001]
 	for sort, index := range map[notes.Sort]string{
-		notes.NewestFirst: "notes_updated", notes.OldestFirst: "notes_updated",
-		notes.LatestFirst: "notes_created", notes.EarliestFirst: "notes_created",
-		notes.ByTitle: "notes_title", notes.ByTitleBack: "notes_title",
+		notes.ByUpdatedDesc: "notes_updated", notes.ByUpdated: "notes_updated",
+		notes.ByCreatedDesc: "notes_created", notes.ByCreated: "notes_created",
+		notes.ByTitle: "notes_title", notes.ByTitleDesc: "notes_title",
 	} {
 		for _, after := range []*notes.Place{nil, new(sort.PlaceOf(middle))} {
 			q := notes.Query{Status: notes.Active, Sort: sort, After: after, Limit: 20, MaxBytes: 1 << 20}
@@ -55,7 +55,7 @@ func TestPlans(t *testing.T) {
 			wantPlan(t, s, owner, q, "note_tags_pkey", "")
 		}
 	}
-	wantPlan(t, s, owner, notes.Query{Status: notes.Active, Sort: notes.NewestFirst, Pinned: new(true), Limit: 20}, "notes_pinned", "Sort")
+	wantPlan(t, s, owner, notes.Query{Status: notes.Active, Sort: notes.ByUpdatedDesc, Pinned: new(true), Limit: 20}, "notes_pinned", "Sort")
 }
 
 // wantPlan tells whether a list is served by an index, does without what it

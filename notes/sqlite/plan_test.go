@@ -17,9 +17,9 @@ func TestPlans(t *testing.T) {
 	}
 	defer s.Close()
 	for sort, index := range map[notes.Sort]string{
-		notes.NewestFirst: "notes_updated", notes.OldestFirst: "notes_updated",
-		notes.LatestFirst: "notes_created", notes.EarliestFirst: "notes_created",
-		notes.ByTitle: "notes_title", notes.ByTitleBack: "notes_title",
+		notes.ByUpdatedDesc: "notes_updated", notes.ByUpdated: "notes_updated",
+		notes.ByCreatedDesc: "notes_created", notes.ByCreated: "notes_created",
+		notes.ByTitle: "notes_title", notes.ByTitleDesc: "notes_title",
 	} {
 		column := strings.TrimPrefix(string(sort), "-")
 		for _, after := range []*notes.Place{nil, {}} {
@@ -37,7 +37,7 @@ func TestPlans(t *testing.T) {
 				"USE TEMP B-TREE FOR ORDER BY", "SCAN k", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)")
 		}
 	}
-	for _, sort := range []notes.Sort{notes.NewestFirst, notes.OldestFirst} {
+	for _, sort := range []notes.Sort{notes.ByUpdatedDesc, notes.ByUpdated} {
 		wantPlan(t, s, notes.Query{Sort: sort, Pinned: new(true)}, "SEARCH n USING INDEX notes_pinned (owner=? AND status=?)")
 	}
 }

@@ -36,7 +36,7 @@ func Bench(b *testing.B, open func(b *testing.B) notes.Store) {
 			}
 		})
 	})
-	page := notes.Query{Status: notes.Active, Sort: notes.NewestFirst, Limit: 20, MaxBytes: 4 << 20}
+	page := notes.Query{Status: notes.Active, Sort: notes.ByUpdatedDesc, Limit: 20, MaxBytes: 4 << 20}
 	page.After = new(page.Sort.PlaceOf(batch[5000]))
 	for name, tag := range map[string]string{"List20": "", "List20OfTag": "tag 7", "List20OfTagOfAll": "all"} {
 		b.Run(name, func(b *testing.B) {

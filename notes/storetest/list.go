@@ -15,7 +15,7 @@ import (
 )
 
 var sorts = []notes.Sort{
-	notes.NewestFirst, notes.OldestFirst, notes.LatestFirst, notes.EarliestFirst, notes.ByTitle, notes.ByTitleBack,
+	notes.ByUpdatedDesc, notes.ByUpdated, notes.ByCreatedDesc, notes.ByCreated, notes.ByTitle, notes.ByTitleDesc,
 }
 
 // mixed stores notes with few different times and titles, so that ids decide.
@@ -175,7 +175,7 @@ func maxBytes(t *testing.T, s notes.Store) {
 		for _, tag := range []string{"", "tag"} {
 			t.Run(fmt.Sprintf("%d bytes, %d notes, %q", test.max, test.limit, tag), func(t *testing.T) {
 				got, more, err := s.List(t.Context(), owner, notes.Query{
-					Status: notes.Active, Tag: tag, Sort: notes.NewestFirst, Limit: test.limit, MaxBytes: test.max,
+					Status: notes.Active, Tag: tag, Sort: notes.ByUpdatedDesc, Limit: test.limit, MaxBytes: test.max,
 				})
 				must(t, err)
 				if len(got) != test.want || more != test.more {
@@ -191,7 +191,7 @@ func maxBytes(t *testing.T, s notes.Store) {
 	}
 	// A first note that is too large is there all the same.
 	got, more, err := s.List(t.Context(), owner, notes.Query{
-		Status: notes.Active, Sort: notes.NewestFirst, Limit: 5, MaxBytes: 100,
+		Status: notes.Active, Sort: notes.ByUpdatedDesc, Limit: 5, MaxBytes: 100,
 		After: &notes.Place{Time: day.Add(-4 * time.Second), ID: uuid.Max},
 	})
 	must(t, err)

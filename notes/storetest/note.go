@@ -90,7 +90,7 @@ func roundTrip(t *testing.T, s notes.Store) {
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			created := create(t, s, uuid.New(), shape, func(n *notes.Note) { n.Role = notes.Owner })
+			created := create(t, s, uuid.New(), shape, func(n *notes.Note) { n.Role = notes.RoleOwner })
 			imported := note(uuid.New(), shape)
 			_, err := s.Import(t.Context(), []notes.Note{imported})
 			must(t, err)
@@ -98,7 +98,7 @@ func roundTrip(t *testing.T, s notes.Store) {
 			got, err := s.Update(t.Context(), updated.Owner, updated.ID, func(n *notes.Note) error {
 				was := *n
 				shape(n)
-				n.Role = notes.Owner
+				n.Role = notes.RoleOwner
 				updated = *n
 				updated.CreatedAt = was.CreatedAt
 				return nil
@@ -187,7 +187,7 @@ func update(t *testing.T, s notes.Store) {
 	same(t, got, n)
 	same(t, get(t, s, n), n)
 	same(t, get(t, s, bystander), bystander)
-	same(t, list(t, s, n.Owner, all(notes.NewestFirst)), []notes.Note{})
+	same(t, list(t, s, n.Owner, all(notes.ByUpdatedDesc)), []notes.Note{})
 
 	got, err = s.Update(t.Context(), n.Owner, n.ID, func(now *notes.Note) error {
 		*now = notes.Note{Tags: nil, UpdatedAt: day}
@@ -245,7 +245,7 @@ func deletion(t *testing.T, s notes.Store) {
 	wantError(t, s.Delete(t.Context(), n.Owner, n.ID, free), notes.ErrNotFound)
 	_, err := s.Get(t.Context(), n.Owner, n.ID)
 	wantError(t, err, notes.ErrNotFound)
-	same(t, list(t, s, n.Owner, all(notes.NewestFirst)), []notes.Note{})
+	same(t, list(t, s, n.Owner, all(notes.ByUpdatedDesc)), []notes.Note{})
 	same(t, get(t, s, bystander), bystander)
 
 	// Its id is free again, and none of its tags come back.
@@ -295,7 +295,7 @@ func importAllOrNone(t *testing.T, s notes.Store) {
 			if added != nil || patience > time.Minute {
 				t.Fatal(added, err)
 			}
-			same(t, list(t, s, batch[0].Owner, all(notes.NewestFirst)), []notes.Note{})
+			same(t, list(t, s, batch[0].Owner, all(notes.ByUpdatedDesc)), []notes.Note{})
 			continue
 		}
 		if slices.Contains(added, false) {
@@ -303,7 +303,7 @@ func importAllOrNone(t *testing.T, s notes.Store) {
 		}
 		break
 	}
-	if got := len(list(t, s, batch[0].Owner, all(notes.NewestFirst))); got != len(batch) {
+	if got := len(list(t, s, batch[0].Owner, all(notes.ByUpdatedDesc))); got != len(batch) {
 		t.Errorf("%d notes, want %d", got, len(batch))
 	}
 }

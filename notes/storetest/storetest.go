@@ -109,7 +109,7 @@ func canceled(t *testing.T, s notes.Store) {
 		"Create": func() error { return s.Create(ctx, other) },
 		"Import": func() error { _, err := s.Import(ctx, []notes.Note{other}); return err },
 		"Get":    func() error { _, err := s.Get(ctx, n.Owner, n.ID); return err },
-		"List":   func() error { _, _, err := s.List(ctx, n.Owner, all(notes.NewestFirst)); return err },
+		"List":   func() error { _, _, err := s.List(ctx, n.Owner, all(notes.ByUpdatedDesc)); return err },
 		"Update": func() error {
 			_, err := s.Update(ctx, n.Owner, n.ID, func(n *notes.Note) error { n.Title = "Changed"; return nil })
 			return err
@@ -122,7 +122,7 @@ func canceled(t *testing.T, s notes.Store) {
 			t.Errorf("%s: got %v, want context.Canceled", name, err)
 		}
 	}
-	same(t, list(t, s, n.Owner, all(notes.NewestFirst)), []notes.Note{n})
+	same(t, list(t, s, n.Owner, all(notes.ByUpdatedDesc)), []notes.Note{n})
 
 	// The caller leaves while the note is his.
 	ctx, cancel = context.WithCancel(t.Context())

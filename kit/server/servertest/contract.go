@@ -57,6 +57,6 @@ func Contract(t *testing.T, service string, routes []transport.Route) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), pretty.String()); diff != "" {
-		t.Errorf("the API has changed (go test -run Contract -update writes it):\n%s", diff)
+		t.Errorf("the API has changed (go test ./%s -run Contract -update writes it down):\n%s", service, diff)
 	}
 }
