@@ -73,7 +73,7 @@ func run(ctx context.Context) (err error) {
 	select {
 	case err := <-died:
 		fmt.Fprintln(os.Stderr, err, "- stopping the others")
-		return err
+		return errors.New("stopped because a service ended")
 	case <-ctx.Done():
 		fmt.Println("stopping")
 		return nil
