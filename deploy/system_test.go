@@ -278,7 +278,7 @@ func TestProcessesOnPostgresAndConsul(t *testing.T) {
 	authStore, notesStore := testenv.Postgres(t), testenv.Postgres(t)
 	addrs := ports(t, 5)
 	run(t, t.TempDir(), "auth", shared, "AUTH_ADDR="+addrs[0], "AUTH_STORE="+authStore)
-	run(t, t.TempDir(), "notes", shared, "NOTES_ADDR="+addrs[1], "NOTES_STORE="+notesStore)
+	first := run(t, t.TempDir(), "notes", shared, "NOTES_ADDR="+addrs[1], "NOTES_STORE="+notesStore)
 	second := run(t, t.TempDir(), "notes", shared, "NOTES_ADDR="+addrs[2], "NOTES_STORE="+notesStore)
 	gateway := run(t, t.TempDir(), "gateway", shared, "GATEWAY_ADDR="+addrs[3], "GATEWAY_ADMIN="+addrs[4])
 	c := client{base: "http://" + addrs[3]}
@@ -286,6 +286,11 @@ func TestProcessesOnPostgresAndConsul(t *testing.T) {
 	ann := c.signup(t, "ann@example.com")
 	n := ann.must(t, 201, "POST", "/v1/notes", map[string]any{"title": "one"})
 
+	eventually(t, "both instances are found", func() bool {
+		ann.must(t, 200, "GET", "/v1/notes/"+n["id"].(string), nil)
+		const got = `"endpoint":"Get"`
+		return strings.Contains(first.log.String(), got) && strings.Contains(second.log.String(), got)
+	})
 	second.signal(t, syscall.SIGKILL)
 	<-second.done
 	for range 20 {
