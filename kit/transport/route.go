@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,6 +36,8 @@ func route(method, path string, e endpoint.Endpoint) Route {
 	return Route{method, path, e, status, defaultBodyMax}
 }
 
+// Get, and so on, serve an endpoint at a path to requests of that method.
+// Success is 200, or 204 when the endpoint answers nothing.
 func Get(path string, e endpoint.Endpoint) Route    { return route(http.MethodGet, path, e) }
 func Post(path string, e endpoint.Endpoint) Route   { return route(http.MethodPost, path, e) }
 func Put(path string, e endpoint.Endpoint) Route    { return route(http.MethodPut, path, e) }
@@ -95,7 +98,7 @@ func Handler(routes []Route, o Options) (_ http.Handler, err error) {
 	mux := http.NewServeMux()
 	for path, res := range byPath {
 		if err := res.complete(o); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("routes: %s: %w", path, err)
 		}
 		mux.Handle(path, res)
 	}
@@ -117,8 +120,8 @@ func Handler(routes []Route, o Options) (_ http.Handler, err error) {
 
 var errNoSuchPath = fault.New(fault.NotFound, "no_such_path", "There is nothing at this path.")
 
-// clean tells whether a path is what it is without "//", "." and "..". An
-// escaped slash is no slash, but dots are dots however they are written.
+// clean tells whether a path is what it is without "//", "." and "..": the
+// last two also when they are escaped ("%2e%2e"), but "a%2F%2Fb" is one segment.
 func clean(u *url.URL) bool {
 	p := u.Path
 	if p == "" || p[0] != '/' {
@@ -145,21 +148,19 @@ func refusal(name string, err error) Route {
 // resource is what one path serves, by method.
 type resource struct {
 	methods map[string]http.Handler
-	other   http.Handler
-	allow   []string
+	other   http.Handler // refuses the other methods
+	allow   []string     // the Allow header
 }
 
+// complete adds HEAD to GET, and the refusal of what the path does not take.
 func (res *resource) complete(o Options) (err error) {
 	if get := res.methods[http.MethodGet]; get != nil && res.methods[http.MethodHead] == nil {
 		res.methods[http.MethodHead] = get
 	}
-	for m := range res.methods {
-		res.allow = append(res.allow, m)
-	}
-	slices.Sort(res.allow)
-	res.allow = []string{strings.Join(res.allow, ", ")}
+	takes := strings.Join(slices.Sorted(maps.Keys(res.methods)), ", ")
+	res.allow = []string{takes}
 	res.other, err = o.handler(refusal("method_not_allowed",
-		fault.New(fault.MethodNotAllowed, "method_not_allowed", "This path takes %s.", res.allow[0])))
+		fault.New(fault.MethodNotAllowed, "method_not_allowed", "This path takes %s.", takes)))
 	return err
 }
 
@@ -178,7 +179,7 @@ func (res *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // encode is a failure that is logged and counted.
 func (o Options) handler(r Route) (http.Handler, error) {
 	e := r.Endpoint
-	if e.New != nil {
+	if e.New != nil { // else it is Raw, and takes the exchange as it is
 		c, err := newCodec(r)
 		if err != nil {
 			return nil, err
