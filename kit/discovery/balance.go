@@ -7,19 +7,20 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/go-kit/kit/sd/lb"
-	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/go-kit/log"
 )
 
 const (
 	// dialTimeout is how long an instance may take to accept a connection.
 	dialTimeout = time.Second
 
-	// answerTimeout is how long an instance may take to begin its answer.
+	// answerTimeout is how long an instance may take to begin its answer,
+	// unless the request's Sending says otherwise.
 	answerTimeout = 30 * time.Second
 
 	// firstNews is how long the first call to a service waits to learn where it is.
@@ -31,18 +32,30 @@ const (
 
 // Balancer is a round tripper that sends a request to an instance of the
 // service named by its URL's host: http://notes/v1/notes goes to one of notes.
+// A request's context may carry a Sending, which says more.
 //
-// Of two instances picked at random the one with fewer requests in flight
-// gets it. One that cannot be connected to is set aside for a second, and the
-// request, of which nothing was sent, goes to another. Nothing else is sent
-// twice. A service without an instance that can be reached is a fault
-// Unavailable, "no_instance", at once; only when a service is called for the
-// first time may it take a second to learn that.
+// Of two instances that chance draws by their weights, the one gets it that
+// has clearly less to do, by requests in flight and by its latency of late. An
+// instance gets nothing for a while when it can't be connected to, when it
+// stops answering, when it fails while others don't, or when its breaker is
+// open; a new one gets its share little by little. Instances in the caller's
+// own zone are preferred.
+//
+// What no instance has heard of goes to another. What may be repeated (a read,
+// a request with an Idempotency-Key, or one whose Sending says so) does so too
+// after 502, 503, 504 or no answer, never to the same instance, up to three
+// times; retries are at most a tenth of the calls. A service without an
+// instance that can be reached is a fault Unavailable, "no_instance", at once;
+// only when a service is called for the first time may it take a second to
+// learn that. An answer that doesn't begin in time is a fault Timeout,
+// "service_timeout".
 //
 // A request is in flight until its response's body is closed.
 type Balancer struct {
 	registry Registry
 	next     http.RoundTripper
+	zone     string
+	logger   log.Logger
 	closed   chan struct{}
 
 	mu    sync.Mutex // guards writing pools
@@ -56,9 +69,15 @@ type Option func(*Balancer)
 // in the URL, instead of through a Transport of its own.
 func Via(rt http.RoundTripper) Option { return func(b *Balancer) { b.next = rt } }
 
+// Near makes the Balancer prefer instances in a zone.
+func Near(zone string) Option { return func(b *Balancer) { b.zone = zone } }
+
+// Log makes the Balancer tell when an instance is put out and when it is back.
+func Log(logger log.Logger) Option { return func(b *Balancer) { b.logger = logger } }
+
 // Balance returns a Balancer over the instances that r knows.
 func Balance(r Registry, options ...Option) *Balancer {
-	b := &Balancer{registry: r, closed: make(chan struct{})}
+	b := &Balancer{registry: r, logger: log.NewNopLogger(), closed: make(chan struct{})}
 	b.pools.Store(&map[string]*pool{})
 	for _, o := range options {
 		o(b)
@@ -67,11 +86,12 @@ func Balance(r Registry, options ...Option) *Balancer {
 		b.next = &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
 			MaxIdleConnsPerHost: 256,
-			IdleConnTimeout:     90 * time.Second,
-			DisableCompression:  true, // a body passes as it is
+			IdleConnTimeout:     90 * time.Second, // less than servers keep a connection
+			DisableCompression:  true,             // a body passes as it is
+			WriteBufferSize:     4 << 10,
+			ReadBufferSize:      4 << 10,
 
 			ExpectContinueTimeout: time.Second,
-			ResponseHeaderTimeout: answerTimeout,
 		}
 	}
 	return b
@@ -84,41 +104,12 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	resp, err := p.send(r)
+	resp, err := p.send(r, sendingOf(r))
 	if err != nil {
 		return nil, err
 	}
 	resp.Request = r // a relative Location is relative to the service, not to the instance
 	return resp, nil
-}
-
-// send tries one instance after another until one can be connected to.
-func (p *pool) send(r *http.Request) (*http.Response, error) {
-	begin := time.Now()
-	cause := lb.ErrNoEndpoints
-	for range p.size() {
-		send, err := p.Endpoint()
-		if err != nil {
-			break
-		}
-		resp, err := send(r.Context(), r)
-		if err == nil {
-			return resp.(*http.Response), nil
-		}
-		if _, ok := errors.AsType[*unsentError](err); !ok {
-			return nil, err
-		}
-		cause = err
-		if time.Since(begin) > 3*dialTimeout {
-			break
-		}
-	}
-	closeBody(r)
-	return nil, p.unavailable(cause)
-}
-
-func (p *pool) unavailable(cause error) error {
-	return fault.New(fault.Unavailable, "no_instance", "The service %s is not available just now.", p.service).Because(cause).After(retryAfter)
 }
 
 // pool returns the instances of a service, known for the first time or not.
@@ -130,7 +121,7 @@ func (b *Balancer) pool(ctx context.Context, service string) (*pool, error) {
 			return nil, err
 		}
 	}
-	if p.instances.Load() == nil {
+	if p.targets.Load() == nil {
 		timeout := time.NewTimer(firstNews)
 		defer timeout.Stop()
 		select {
@@ -163,11 +154,23 @@ func (b *Balancer) follow(service string) (*pool, error) {
 	if p, ok := pools[service]; ok {
 		return p, nil
 	}
-	p := newPool(service, b.registry.Instancer(service), b.next)
+	p := newPool(service, b)
 	pools = maps.Clone(pools)
 	pools[service] = p
 	b.pools.Store(&pools)
 	return p, nil
+}
+
+// Status is what the Balancer knows of the services that were called through
+// it, by name.
+func (b *Balancer) Status() []ServiceStatus {
+	now := time.Now()
+	pools := *b.pools.Load()
+	all := make([]ServiceStatus, 0, len(pools))
+	for _, service := range slices.Sorted(maps.Keys(pools)) {
+		all = append(all, pools[service].status(now))
+	}
+	return all
 }
 
 // Close ends the Balancer's watches and closes idle connections. Requests in

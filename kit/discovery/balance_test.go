@@ -18,7 +18,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-kit/kit/sd"
 	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/fault"
 )
@@ -148,31 +147,35 @@ func TestBalancePrefersTheIdle(t *testing.T) {
 	for range 100 {
 		call()
 	}
-	if n := net.requests(idle) + net.requests("c:1"); n < 200 {
-		t.Error("what is in flight was forgotten when a third one came")
+	if n := net.requests("a:1") + net.requests("b:1") - net.requests(idle); n > 50 { // at random it would be a third of thousands
+		t.Errorf("what is in flight was forgotten when a third one came: the busy one got %d more", n)
 	}
 }
 
 // late is a registry that tells its first news when asked to.
 type late struct {
 	discovery.Memory
-	subscribers chan chan<- sd.Event
+	watchers chan chan<- discovery.Update
 }
 
-func (l *late) Instancer(string) sd.Instancer { return l }
-func (l *late) Register(ch chan<- sd.Event)   { l.subscribers <- ch }
-func (l *late) Deregister(ch chan<- sd.Event) {}
-func (l *late) Stop()                         {}
-func (l *late) news(e sd.Event) (told chan<- sd.Event) {
-	told = <-l.subscribers
-	told <- e
+func newLate() *late { return &late{watchers: make(chan chan<- discovery.Update, 1)} }
+
+func (l *late) Watch(_ string, ch chan<- discovery.Update) (stop func()) {
+	l.watchers <- ch
+	return func() {}
+}
+
+func (l *late) news(u discovery.Update) (told chan<- discovery.Update) {
+	told = <-l.watchers
+	told <- u
 	return told
 }
 
-type lateRegistry struct{ *late }
-
-func (l lateRegistry) Register(ctx context.Context, i discovery.Instance) (func(context.Context) error, error) {
-	return l.Memory.Register(ctx, i)
+func up(addrs ...string) (u discovery.Update) {
+	for _, a := range addrs {
+		u.Instances = append(u.Instances, discovery.Instance{Service: "notes", Addr: a, Weight: 1})
+	}
+	return u
 }
 
 func TestBalanceFirstCall(t *testing.T) {
@@ -185,19 +188,19 @@ func TestBalanceFirstCall(t *testing.T) {
 		wrong   func(*testing.T, error)
 	}{
 		{"waits for the first news",
-			func(l *late) { time.Sleep(300 * time.Millisecond); l.news(sd.Event{Instances: []string{"a:1"}}) },
+			func(l *late) { time.Sleep(300 * time.Millisecond); l.news(up("a:1")) },
 			time.Minute, 300 * time.Millisecond, nil},
 		{"learns that there is none",
-			func(l *late) { time.Sleep(300 * time.Millisecond); l.news(sd.Event{}) },
+			func(l *late) { time.Sleep(300 * time.Millisecond); l.news(up()) },
 			time.Minute, 300 * time.Millisecond, unavailable},
 		{"learns that nobody knows",
-			func(l *late) { l.news(sd.Event{Err: errors.New("away")}) },
+			func(l *late) { l.news(discovery.Update{Err: errors.New("away")}) },
 			time.Minute, 0, unavailable},
 		{"does not wait for ever",
-			func(l *late) { <-l.subscribers },
+			func(l *late) { <-l.watchers },
 			time.Minute, time.Second, unavailable},
 		{"waits no longer than the caller",
-			func(l *late) { <-l.subscribers },
+			func(l *late) { <-l.watchers },
 			100 * time.Millisecond, 100 * time.Millisecond, func(t *testing.T, err error) {
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error %v", err)
@@ -207,8 +210,8 @@ func TestBalanceFirstCall(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				l := &late{subscribers: make(chan chan<- sd.Event, 1)}
-				b := discovery.Balance(lateRegistry{l}, discovery.Via(new(fleet)))
+				l := newLate()
+				b := discovery.Balance(l, discovery.Via(new(fleet)))
 				defer b.Close()
 				go tt.news(l)
 				ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
@@ -232,7 +235,7 @@ func TestBalanceFirstCall(t *testing.T) {
 func TestBalanceClosedWhileWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := discovery.Balance(lateRegistry{&late{subscribers: make(chan chan<- sd.Event, 1)}})
+		b := discovery.Balance(newLate())
 		go func() {
 			time.Sleep(time.Millisecond)
 			b.Close()
@@ -247,19 +250,19 @@ func TestBalanceClosedWhileWaiting(t *testing.T) {
 // An error after good news changes nothing.
 func TestBalanceKeepsTheLastGood(t *testing.T) {
 	t.Parallel()
-	l := &late{subscribers: make(chan chan<- sd.Event, 1)}
-	b := discovery.Balance(lateRegistry{l}, discovery.Via(new(fleet)))
+	l := newLate()
+	b := discovery.Balance(l, discovery.Via(new(fleet)))
 	defer b.Close()
-	told := make(chan chan<- sd.Event)
-	go func() { told <- l.news(sd.Event{Instances: []string{"a:1"}}) }()
+	told := make(chan chan<- discovery.Update)
+	go func() { told <- l.news(up("a:1")) }()
 	for range 3 {
 		resp, err := b.RoundTrip(get(t, "http://notes/"))
 		must(t, err)
 		resp.Body.Close()
 		if told != nil {
 			ch := <-told
-			ch <- sd.Event{Err: errors.New("away")}
-			ch <- sd.Event{Err: errors.New("away")} // taken once the first has been dealt with
+			ch <- discovery.Update{Err: errors.New("away")}
+			ch <- discovery.Update{Err: errors.New("away")} // taken once the first has been dealt with
 			told = nil
 		}
 	}
@@ -353,7 +356,7 @@ func TestBalanceBody(t *testing.T) {
 				net := &fleet{fails: tt.fails}
 				balancer := discovery.Balance(notes(t, tt.instances...), discovery.Via(net))
 				defer balancer.Close()
-				for range 20 {
+				for range 4 {
 					r, b := get(t, "http://notes/"), &body{Reader: strings.NewReader("whole")}
 					r.Method, r.Body = http.MethodPost, b
 					if again {
@@ -376,8 +379,8 @@ func TestBalanceBody(t *testing.T) {
 						t.Fatalf("body closed %d times", n)
 					}
 				}
-				if n := net.requests("a:1") + net.requests("b:1"); tt.tries > 0 && n != 20*tt.tries {
-					t.Errorf("%d tries in 20 calls, want %d in each", n, tt.tries)
+				if n := net.requests("a:1") + net.requests("b:1"); tt.tries > 0 && n != 4*tt.tries {
+					t.Errorf("%d tries in 4 calls, want %d in each", n, tt.tries)
 				}
 			})
 		}
@@ -394,7 +397,7 @@ func TestBalanceCaller(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = b.RoundTrip(get(t, "http://notes/").WithContext(ctx))
-	if !errors.Is(err, refused) || fault.Of(err).Code == "no_instance" || net.requests("a:1")+net.requests("b:1") != 3 {
+	if !errors.Is(err, context.Canceled) || net.requests("a:1")+net.requests("b:1") != 3 {
 		t.Errorf("a caller that has gone is served on: %v", err)
 	}
 	if _, err := b.RoundTrip(get(t, "http://notes:80/")); err == nil || !strings.Contains(err.Error(), `"notes:80"`) {

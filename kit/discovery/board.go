@@ -15,48 +15,51 @@ import (
 // go-kit's own is internal, and its writer waits for the slowest subscriber.
 type board struct {
 	mu     sync.Mutex
-	event  *sd.Event // nil until something is known
+	update *Update // nil until something is known
 	feeds  map[subscription]*feed
 	closed bool
 }
 
+// subscription is a watcher's own key, or for go-kit's Instancer the view and
+// the channel that was registered with it.
 type subscription struct {
 	view *view
-	ch   chan<- sd.Event
+	ch   any
 }
 
 // show replaces what the board says.
-func (b *board) show(instances []string) {
-	instances = slices.Compact(slices.Sorted(slices.Values(instances)))
+func (b *board) show(instances []Instance) {
+	instances = slices.SortedStableFunc(slices.Values(instances), byAddr)
+	instances = slices.CompactFunc(instances, func(x, y Instance) bool { return byAddr(x, y) == 0 })
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.event != nil && b.event.Err == nil && slices.Equal(b.event.Instances, instances) {
+	if b.update != nil && b.update.Err == nil && slices.EqualFunc(b.update.Instances, instances, Instance.equal) {
 		return
 	}
-	b.replace(sd.Event{Instances: instances})
+	b.replace(Update{Instances: instances})
 }
 
 // fail tells that nothing can be known, unless something is known already.
 func (b *board) fail(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.event == nil || b.event.Err != nil {
-		b.replace(sd.Event{Err: err})
+	if b.update == nil || b.update.Err != nil {
+		b.replace(Update{Err: err})
 	}
 }
 
-func (b *board) replace(e sd.Event) {
-	b.event = &e
+func (b *board) replace(u Update) {
+	b.update = &u
 	for _, f := range b.feeds {
 		f.wake()
 	}
 }
 
-// latest returns a copy: go-kit's subscribers sort theirs in place.
-func (b *board) latest() sd.Event {
+// latest returns a copy: whoever gets it may sort it in place.
+func (b *board) latest() Update {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return sd.Event{Instances: slices.Clone(b.event.Instances), Err: b.event.Err}
+	return Update{slices.Clone(b.update.Instances), b.update.Err}
 }
 
 // close ends every subscription; those made later get nothing.
@@ -67,7 +70,8 @@ func (b *board) close() {
 	b.unsubscribe(func(subscription) bool { return true })
 }
 
-func (b *board) subscribe(s subscription) {
+// subscribe sends what the board says to ch, as the function makes it.
+func subscribe[T any](b *board, s subscription, ch chan<- T, as func(Update) T) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -75,13 +79,13 @@ func (b *board) subscribe(s subscription) {
 	}
 	f, ok := b.feeds[s]
 	if !ok {
-		f = b.feed(s.ch)
+		f = newFeed(b, ch, as)
 		if b.feeds == nil {
 			b.feeds = map[subscription]*feed{}
 		}
 		b.feeds[s] = f
 	}
-	if b.event != nil {
+	if b.update != nil {
 		f.wake()
 	}
 }
@@ -109,20 +113,20 @@ type feed struct {
 	done chan struct{}
 }
 
-func (b *board) feed(ch chan<- sd.Event) *feed {
+func newFeed[T any](b *board, ch chan<- T, as func(Update) T) *feed {
 	ctx, stop := context.WithCancel(context.Background())
 	f := &feed{news: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
-		var event sd.Event
-		var out chan<- sd.Event // nil when there is nothing to send
+		var news T
+		var out chan<- T // nil when there is nothing to send
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-f.news:
-				event, out = b.latest(), ch
-			case out <- event:
+				news, out = as(b.latest()), ch
+			case out <- news:
 				out = nil
 			}
 		}
@@ -137,10 +141,29 @@ func (f *feed) wake() {
 	}
 }
 
-// view is one caller's sd.Instancer on a board that others use too.
-type view struct{ board *board }
+// watch is Registry.Watch of what the board is about.
+func (b *board) watch(ch chan<- Update) (stop func()) {
+	s := subscription{nil, new(byte)}
+	subscribe(b, s, ch, func(u Update) Update { return u })
+	return func() { b.unsubscribe(func(other subscription) bool { return other == s }) }
+}
 
-func (v *view) Register(ch chan<- sd.Event) { v.board.subscribe(subscription{v, ch}) }
+// view is one caller's sd.Instancer on a board that others use too. Its events
+// name each instance by what the function returns.
+type view struct {
+	board *board
+	name  func(Instance) string
+}
+
+func (v *view) Register(ch chan<- sd.Event) {
+	subscribe(v.board, subscription{v, ch}, ch, func(u Update) sd.Event {
+		e := sd.Event{Err: u.Err}
+		for _, i := range u.Instances {
+			e.Instances = append(e.Instances, v.name(i))
+		}
+		return e
+	})
+}
 
 func (v *view) Deregister(ch chan<- sd.Event) {
 	v.board.unsubscribe(func(s subscription) bool { return s == subscription{v, ch} })
@@ -149,3 +172,6 @@ func (v *view) Deregister(ch chan<- sd.Event) {
 func (v *view) Stop() {
 	v.board.unsubscribe(func(s subscription) bool { return s.view == v })
 }
+
+func addr(i Instance) string { return i.Addr }
+func name(i Instance) string { return i.Service }

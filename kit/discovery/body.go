@@ -1,43 +1,112 @@
 package discovery
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 )
 
-// heldBody lends a request's body to one try of sending it. A transport closes
-// the body even when it couldn't connect and never looked at it; as long as
-// it is held, the body itself stays open for the next try.
-type heldBody struct {
-	io.ReadCloser
+// maxReplay is how much of a request's body is kept for sending it again.
+const maxReplay = 64 << 10
+
+// replay lends a request's body to one try after another of sending it. What
+// a try reads is kept for the next, as long as it isn't more than maxReplay.
+// The body itself stays open until close.
+type replay struct {
+	mu   sync.Mutex // held while the body is read
+	src  io.ReadCloser
+	kept []byte
+	err  error // that ended the body
+	lost bool  // more was read than is kept
+
+	current atomic.Pointer[loan]
+}
+
+// lend returns the body from its beginning, and takes it back from whoever
+// has it. It is not to be called unless again says so.
+func (b *replay) lend() io.ReadCloser {
+	l := &loan{body: b}
+	b.current.Store(l)
+	return l
+}
+
+// again tells whether the body can be sent once more from its beginning.
+func (b *replay) again() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.lost
+}
+
+// failed tells whether the body broke off: its reader's fault, nobody else's.
+func (b *replay) failed() bool {
+	if !b.mu.TryLock() {
+		return false // it is being read
+	}
+	defer b.mu.Unlock()
+	return b.err != nil && b.err != io.EOF
+}
+
+// close closes the body: no other try will be made.
+func (b *replay) close() {
+	b.current.Store(nil)
+	b.src.Close()
+}
+
+// settle leaves the body to the last try, with which it closes.
+func (b *replay) settle() {
+	if l := b.current.Load(); l != nil && l.state.Swap(lastLoan) == loanClosed {
+		b.src.Close()
+	}
+}
+
+// loan is the body as one try sees it.
+type loan struct {
+	body  *replay
+	at    int
 	state atomic.Int32
-	read  atomic.Bool
 }
 
 const (
-	held int32 = iota
-	heldClosed
-	released
+	loanOpen int32 = iota
+	loanClosed
+	lastLoan
 )
 
-func (b *heldBody) Read(p []byte) (int, error) {
-	b.read.Store(true)
-	return b.ReadCloser.Read(p)
+var errTakenBack = errors.New("discovery: the request is sent elsewhere by now")
+
+func (l *loan) Read(p []byte) (n int, err error) {
+	b := l.body
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.current.Load() != l:
+		return 0, errTakenBack
+	case l.at < len(b.kept):
+		n = copy(p, b.kept[l.at:])
+		l.at += n
+		return n, nil
+	case b.err != nil:
+		return 0, b.err
+	}
+	n, b.err = b.src.Read(p)
+	if len(b.kept)+n > maxReplay {
+		b.lost, b.kept = true, nil
+		l.at = 0
+	} else if !b.lost {
+		b.kept = append(b.kept, p[:n]...)
+		l.at += n
+	}
+	return n, b.err
 }
 
-func (b *heldBody) Close() error {
-	if b.state.CompareAndSwap(held, heldClosed) || b.state.Load() == heldClosed {
+// Close is called by a transport, perhaps long after it returned.
+func (l *loan) Close() error {
+	if l.state.CompareAndSwap(loanOpen, loanClosed) || l.state.Load() == loanClosed {
 		return nil
 	}
-	return b.ReadCloser.Close()
-}
-
-// release makes Close close the body, which a transport may do long after it returned.
-func (b *heldBody) release() {
-	if b.state.Swap(released) == heldClosed {
-		b.ReadCloser.Close()
-	}
+	return l.body.src.Close()
 }
 
 func closeBody(r *http.Request) {
@@ -46,38 +115,36 @@ func closeBody(r *http.Request) {
 	}
 }
 
-// counted returns body such that closing it ends the request that is in
-// flight to t. That of a switched protocol stays writable.
-func counted(body io.ReadCloser, t *target) io.ReadCloser {
+// answerBody ends a request's try when the answer has been read. That of a
+// switched protocol stays writable.
+func answerBody(body io.ReadCloser, t *try) io.ReadCloser {
 	if body == nil || body == http.NoBody {
-		t.inFlight.Add(-1)
+		t.over()
 		return body
 	}
 	if w, ok := body.(io.Writer); ok {
-		return &switchedBody{countedBody{ReadCloser: body, target: t}, w}
+		return &switchedBody{readBody{body, t}, w}
 	}
-	return &countedBody{ReadCloser: body, target: t}
+	return &readBody{body, t}
 }
 
-type countedBody struct {
+type readBody struct {
 	io.ReadCloser
-	target *target
-	closed atomic.Bool
+	try *try
 }
 
-func (b *countedBody) Close() error {
-	if b.closed.CompareAndSwap(false, true) {
-		b.target.inFlight.Add(-1)
-	}
-	return b.ReadCloser.Close()
+func (b *readBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.try.over()
+	return err
 }
 
 type switchedBody struct {
-	countedBody
+	readBody
 	io.Writer
 }
 
-// CloseWrite is there because httputil.ReverseProxy looks for it.
+// CloseWrite is there because a tunnel ends one direction at a time.
 func (b *switchedBody) CloseWrite() error {
 	if w, ok := b.Writer.(interface{ CloseWrite() error }); ok {
 		return w.CloseWrite()

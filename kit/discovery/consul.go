@@ -95,44 +95,60 @@ func consulConfig(u *url.URL) (*api.Config, error) {
 	return config, nil
 }
 
-// Instancer implements Registry. Its instances are those whose health checks pass.
-func (c *Consul) Instancer(service string) sd.Instancer {
-	return c.watched(service, func(q *api.QueryOptions) ([]string, *api.QueryMeta, error) {
+// Watch implements Registry. The instances are those whose health checks pass.
+func (c *Consul) Watch(service string, ch chan<- Update) (stop func()) {
+	return c.service(service).watch(ch)
+}
+
+// Instancer implements Registry.
+func (c *Consul) Instancer(service string) sd.Instancer { return &view{c.service(service), addr} }
+
+func (c *Consul) service(service string) *board {
+	return c.watched(service, func(q *api.QueryOptions) ([]Instance, *api.QueryMeta, error) {
 		const anyTag, passing = "", true
 		entries, meta, err := c.client.Health().Service(url.PathEscape(service), anyTag, passing, q)
 		if err != nil {
 			return nil, nil, err
 		}
-		var addrs []string
+		var instances []Instance
 		for _, e := range entries {
 			if e.Service.Port != 0 {
-				host := strings.Trim(cmp.Or(e.Service.Address, e.Node.Address), "[]")
-				addrs = append(addrs, net.JoinHostPort(host, strconv.Itoa(e.Service.Port)))
+				instances = append(instances, found(e))
 			}
 		}
-		return addrs, meta, nil
+		return instances, meta, nil
 	})
+}
+
+// found is an instance as Consul tells of it, whoever registered it.
+func found(e *api.ServiceEntry) Instance {
+	host := strings.Trim(cmp.Or(e.Service.Address, e.Node.Address), "[]")
+	return Instance{
+		ID: e.Service.ID, Service: e.Service.Service, Addr: net.JoinHostPort(host, strconv.Itoa(e.Service.Port)),
+		Tags: e.Service.Tags, Version: e.Service.Meta[metaVersion], Zone: e.Service.Meta[metaZone],
+		Weight: min(max(e.Service.Weights.Passing, 1), 100),
+	}
 }
 
 // Catalog implements Registry.
 func (c *Consul) Catalog() sd.Instancer {
 	const noService = ""
-	return c.watched(noService, func(q *api.QueryOptions) ([]string, *api.QueryMeta, error) {
+	return &view{c.watched(noService, func(q *api.QueryOptions) ([]Instance, *api.QueryMeta, error) {
 		services, meta, err := c.client.Catalog().Services(q)
 		if err != nil {
 			return nil, nil, err
 		}
-		var names []string
+		var names []Instance
 		for name, tags := range services {
 			if slices.Contains(tags, Gateway) {
-				names = append(names, name)
+				names = append(names, Instance{Service: name})
 			}
 		}
 		return names, meta, nil
-	})
+	}), name}
 }
 
-func (c *Consul) watched(what string, ask question) sd.Instancer {
+func (c *Consul) watched(what string, ask question) *board {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b, ok := c.boards[what]
@@ -143,7 +159,7 @@ func (c *Consul) watched(what string, ask question) sd.Instancer {
 			b.close()
 		}
 	}
-	return &view{b}
+	return b
 }
 
 // start does work in the background, unless the registry is closed. c.mu is held.

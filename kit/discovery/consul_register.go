@@ -46,6 +46,12 @@ func (c *Consul) Register(ctx context.Context, i Instance) (func(context.Context
 	return k.leave(), nil
 }
 
+// What Consul keeps of an instance under names of ours.
+const (
+	metaVersion = "version"
+	metaZone    = "zone"
+)
+
 func registration(i Instance) *api.AgentServiceRegistration {
 	host, port, _ := net.SplitHostPort(i.Addr)
 	number, _ := strconv.Atoi(port)
@@ -55,6 +61,8 @@ func registration(i Instance) *api.AgentServiceRegistration {
 		Tags:    i.Tags,
 		Address: host,
 		Port:    number,
+		Weights: &api.AgentWeights{Passing: i.Weight, Warning: 1},
+		Meta:    map[string]string{metaVersion: i.Version, metaZone: i.Zone},
 		Check: &api.AgentServiceCheck{
 			HTTP:                           "http://" + i.Addr + i.Check,
 			Interval:                       "1s",

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// question asks Consul for the present names or addresses.
-type question func(*api.QueryOptions) ([]string, *api.QueryMeta, error)
+// question asks Consul for the present instances.
+type question func(*api.QueryOptions) ([]Instance, *api.QueryMeta, error)
 
 const (
 	// patience is how long Consul may hold a question back until the answer
@@ -65,7 +65,7 @@ func (c *Consul) watch(b *board, ask question, logger log.Logger) {
 	}
 }
 
-func (c *Consul) ask(ask question, index uint64, wait time.Duration) ([]string, uint64, error) {
+func (c *Consul) ask(ask question, index uint64, wait time.Duration) ([]Instance, uint64, error) {
 	limit := answerTime
 	if index > 0 {
 		limit += wait + wait/16 // Consul adds up to a sixteenth
@@ -89,21 +89,23 @@ func (c *Consul) ask(ask question, index uint64, wait time.Duration) ([]string, 
 // register again. So each one that was good before is held until Consul has
 // named it again or grace is over.
 type belief struct {
-	now   []string
-	held  []string  // those of now that Consul has not confirmed since it was shaken
-	until time.Time // when held ones go; zero until the first answer
+	now   []Instance
+	held  []Instance //  those of now that Consul has not confirmed since it was shaken
+	until time.Time  // when held ones go; zero until the first answer
 }
 
 func (b *belief) shake() { b.held, b.until = b.now, time.Time{} }
 
-func (b *belief) hear(found []string, now time.Time) []string {
+func (b *belief) hear(found []Instance, now time.Time) []Instance {
 	if b.until.IsZero() {
 		b.until = now.Add(grace)
 	}
 	if !now.Before(b.until) {
 		b.held = nil
 	}
-	b.held = slices.DeleteFunc(slices.Clone(b.held), func(s string) bool { return slices.Contains(found, s) })
+	b.held = slices.DeleteFunc(slices.Clone(b.held), func(h Instance) bool {
+		return slices.ContainsFunc(found, func(f Instance) bool { return byAddr(h, f) == 0 })
+	})
 	b.now = slices.Concat(found, b.held)
 	return b.now
 }

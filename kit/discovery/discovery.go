@@ -5,12 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"net/url"
-	"regexp"
-	"slices"
-	"strconv"
 
 	"github.com/go-kit/kit/sd"
 	"github.com/go-kit/log"
@@ -19,15 +14,6 @@ import (
 // Gateway is the tag of an instance whose service wants to be behind the
 // gateway. A service in another language registers in Consul with it.
 const Gateway = "trellis"
-
-// Instance is one running copy of a service.
-type Instance struct {
-	ID      string   // unique in the registry; Service-Addr when empty
-	Service string   // letters, digits, "-", "_" and "."
-	Addr    string   // host:port where others reach it, IPv6 in brackets
-	Check   string   // path that answers 200 while it is ready; "/readyz" when empty
-	Tags    []string // among them Gateway, or not
-}
 
 // Registry knows which instances of each service are up. All its methods may
 // be called at the same time.
@@ -41,16 +27,19 @@ type Registry interface {
 	// Calling it again is harmless.
 	Register(ctx context.Context, i Instance) (leave func(context.Context) error, err error)
 
-	// Instancer watches one service: its events carry the addresses of the
-	// instances that are up, sorted. However many ask for a service, it is
-	// watched once, and until Close: Stop ends only what was subscribed
-	// through the Instancer it is called on.
+	// Watch sends the instances of one service that are up to ch, until stop
+	// is called. However many watch a service, the registry is asked once.
 	//
-	// A subscriber gets the present set as soon as it is known, and then the
+	// A watcher gets the present set as soon as it is known, and then the
 	// newest one whenever it changes; a slow one misses those in between and
-	// holds nobody up. An event carries an error only while nothing is known
+	// holds nobody up. An update carries an error only while nothing is known
 	// yet: afterwards the last good set stands however long the registry is
-	// away. When Deregister returns, nothing more is sent.
+	// away. When stop returns, nothing more is sent.
+	Watch(service string, ch chan<- Update) (stop func())
+
+	// Instancer is Watch as go-kit knows it: events carry the addresses of the
+	// instances, and Stop ends what was subscribed through the Instancer it is
+	// called on.
 	Instancer(service string) sd.Instancer
 
 	// Catalog watches the names of the services that have an instance tagged
@@ -60,6 +49,13 @@ type Registry interface {
 	// Close ends every watch. Instances still registered are no longer kept
 	// announced. Calling it again is harmless.
 	Close() error
+}
+
+// Update is what is known of a service: its instances that are up, sorted by
+// address, or why nothing is.
+type Update struct {
+	Instances []Instance
+	Err       error
 }
 
 // Open returns the registry that a URL names: "memory:", for services that
@@ -88,39 +84,3 @@ func Open(rawURL string, logger log.Logger) (Registry, error) {
 const takes = `"memory:" or "consul://host:port" with ?tls=true and ?ca=FILE`
 
 var errClosed = errors.New("discovery: the registry is closed")
-
-var (
-	serviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	instanceID  = regexp.MustCompile(`^[A-Za-z0-9._:\[\]-]+$`)
-)
-
-// complete returns i with defaults filled in, or what is wrong with it.
-func (i Instance) complete() (Instance, error) {
-	if !serviceName.MatchString(i.Service) {
-		return i, fmt.Errorf("discovery: service name %q: takes letters, digits, '-', '_' and '.'", i.Service)
-	}
-	host, port, err := net.SplitHostPort(i.Addr)
-	if err != nil {
-		return i, fmt.Errorf("discovery: %s: address %q: takes host:port", i.Service, i.Addr)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return i, fmt.Errorf("discovery: %s: address %q: takes a port from 1 to 65535", i.Service, i.Addr)
-	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-		return i, fmt.Errorf("discovery: %s: address %q: takes a host that others can reach", i.Service, i.Addr)
-	}
-	if i.ID == "" {
-		i.ID = i.Service + "-" + i.Addr
-	}
-	if !instanceID.MatchString(i.ID) {
-		return i, fmt.Errorf("discovery: %s: instance ID %q: takes letters, digits and '-', '_', '.', ':', '[', ']'", i.Service, i.ID)
-	}
-	if i.Check == "" {
-		i.Check = "/readyz"
-	}
-	if i.Check[0] != '/' {
-		return i, fmt.Errorf("discovery: %s: check %q: takes a path", i.Service, i.Check)
-	}
-	i.Tags = slices.Clone(i.Tags)
-	return i, nil
-}

@@ -53,35 +53,34 @@ func (m *Memory) leave(i *Instance) {
 }
 
 func (m *Memory) show(service string) {
-	m.board(service).show(addrs(m.up[service]))
+	m.board(service).show(instances(m.up[service]))
 	m.catalog.show(m.behindGateway())
 }
 
-func addrs(instances map[string]*Instance) []string {
-	var addrs []string
-	for _, i := range instances {
-		addrs = append(addrs, i.Addr)
+func instances(up map[string]*Instance) (all []Instance) {
+	for _, id := range slices.Sorted(maps.Keys(up)) {
+		all = append(all, *up[id])
 	}
-	return addrs
+	return all
 }
 
-func (m *Memory) behindGateway() []string {
-	var names []string
+// behindGateway are instances that stand for their services.
+func (m *Memory) behindGateway() (services []Instance) {
 	for service, instances := range m.up {
 		for _, i := range instances {
 			if slices.Contains(i.Tags, Gateway) {
-				names = append(names, service)
+				services = append(services, Instance{Service: service})
 			}
 		}
 	}
-	return names
+	return services
 }
 
 func (m *Memory) board(service string) *board {
 	b, ok := m.boards[service]
 	if !ok {
 		b = new(board)
-		b.show(addrs(m.up[service]))
+		b.show(instances(m.up[service]))
 		if m.closed {
 			b.close()
 		}
@@ -93,11 +92,19 @@ func (m *Memory) board(service string) *board {
 	return b
 }
 
+// Watch implements Registry.
+func (m *Memory) Watch(service string, ch chan<- Update) (stop func()) {
+	m.mu.Lock()
+	b := m.board(service)
+	m.mu.Unlock()
+	return b.watch(ch)
+}
+
 // Instancer implements Registry.
 func (m *Memory) Instancer(service string) sd.Instancer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &view{m.board(service)}
+	return &view{m.board(service), addr}
 }
 
 // Catalog implements Registry.
@@ -105,7 +112,7 @@ func (m *Memory) Catalog() sd.Instancer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.catalog.show(m.behindGateway())
-	return &view{&m.catalog}
+	return &view{&m.catalog, name}
 }
 
 // Close implements Registry.

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/go-kit/kit/endpoint"
 )
@@ -17,7 +18,12 @@ type Endpoint struct {
 	Doc       string // one sentence
 	Anonymous bool   // callers need no token
 	Hidden    bool   // not reachable through the gateway
+	Vital     bool   // served in overload too
 	Rate      Rate
+	Timeout   time.Duration // in which the answer must begin; 0 means DefaultTimeout
+	Repeats   bool          // may be sent twice, though it is no read
+	Hedges    bool          // a late answer is asked for a second time, elsewhere
+	Shares    bool          // the answer is the same for all callers
 	Request   reflect.Type
 	Response  reflect.Type
 	New       func() any        // makes the request that Invoke takes: a pointer to a zero Request
@@ -31,6 +37,10 @@ type Rate struct {
 	PerSecond float64 // sustained; 0 means no bound
 	Burst     int     // at once
 }
+
+// DefaultTimeout is how long an endpoint may take, unless its row or its
+// caller says less.
+const DefaultTimeout = 30 * time.Second
 
 // DefaultRate holds for an endpoint whose row says nothing else.
 var DefaultRate = Rate{PerSecond: 50, Burst: 100}
@@ -67,6 +77,10 @@ func (e Endpoint) Public() Endpoint { e.Anonymous = true; return e }
 // it, the world may not.
 func (e Endpoint) Internal() Endpoint { e.Hidden = true; return e }
 
+// Essential serves the endpoint in overload too, when others are refused: for
+// what operators need then, and for what costs more when it fails.
+func (e Endpoint) Essential() Endpoint { e.Vital = true; return e }
+
 // Named gives the endpoint another name than its method's, for a method that
 // is served at two paths.
 func (e Endpoint) Named(name string) Endpoint { e.Name = name; return e }
@@ -76,6 +90,21 @@ func (e Endpoint) Limit(perSecond float64) Endpoint {
 	e.Rate = Rate{PerSecond: perSecond, Burst: max(1, int(2*perSecond))}
 	return e
 }
+
+// Within gives the endpoint so long to answer, instead of DefaultTimeout.
+func (e Endpoint) Within(d time.Duration) Endpoint { e.Timeout = d; return e }
+
+// Repeatable says that a second run of the same request changes nothing more.
+// Reads are so anyway, and so is what comes with an Idempotency-Key.
+func (e Endpoint) Repeatable() Endpoint { e.Repeats = true; return e }
+
+// Hedged lets a read that takes longer than 95 of 100 be sent to a second
+// instance: the first answer counts (Dean and Barroso, "The Tail at Scale", 2013).
+func (e Endpoint) Hedged() Endpoint { e.Hedges = true; return e }
+
+// Shared says that all callers get the same answer: the gateway may keep it as
+// long as its Cache-Control allows, and ask once for those who wait together.
+func (e Endpoint) Shared() Endpoint { e.Shares = true; return e }
 
 // nameOf returns the name of a method value: "notes.(*Service).Create-fm" is
 // "Create", and so is the function "notes.Create[...]".

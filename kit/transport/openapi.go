@@ -18,6 +18,10 @@ const (
 	ExtInternal = "x-internal"   // true: not reachable through the gateway
 	ExtRate     = "x-rate-limit" // {"per_second": 50, "burst": 100}
 	ExtBodyMax  = "x-body-max"   // bytes
+	ExtTimeout  = "x-timeout"    // seconds in which the answer must begin
+	ExtRepeats  = "x-repeatable" // true: may be sent twice, though it is no read
+	ExtHedges   = "x-hedged"     // true: a late read is sent to a second instance
+	ExtShares   = "x-shared"     // true: the same answer for all callers
 )
 
 // Bearer is the name of the security scheme of access tokens.
@@ -92,14 +96,19 @@ func describe31(r *openapi31.Reflector, route Route) error {
 	} else {
 		oc.AddSecurity(Bearer)
 	}
-	if route.Hidden {
-		op.WithMapOfAnythingItem(ExtInternal, true)
-	}
 	if route.Rate.PerSecond > 0 {
 		op.WithMapOfAnythingItem(ExtRate, map[string]any{"per_second": route.Rate.PerSecond, "burst": route.Rate.Burst})
 	}
 	if route.BodyMax != defaultBodyMax {
 		op.WithMapOfAnythingItem(ExtBodyMax, route.BodyMax)
+	}
+	if route.Timeout > 0 {
+		op.WithMapOfAnythingItem(ExtTimeout, route.Timeout.Seconds())
+	}
+	for name, is := range map[string]bool{ExtInternal: route.Hidden, ExtRepeats: route.Repeats, ExtHedges: route.Hedges, ExtShares: route.Shares} {
+		if is {
+			op.WithMapOfAnythingItem(name, true)
+		}
 	}
 	if route.Request == nil {
 		addPath(op, path)
