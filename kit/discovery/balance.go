@@ -104,7 +104,7 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	resp, err := p.send(r, sendingOf(r))
+	resp, err := p.send(r, SendingOf(r))
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,7 @@ func (p *pool) all() []*target {
 // that was put out first gets the request; nil means that there is none.
 func (p *pool) pick(how *Sending, tried []*target) (*target, func(bool)) {
 	all := p.all()
-	if len(all) == 1 && len(tried) == 0 { // whatever is known of it
+	if len(all) == 1 && len(tried) == 0 && !how.Copy { // whatever is known of it
 		if done, err := all[0].breaker.Allow(); err == nil {
 			return all[0], done
 		}
@@ -183,7 +183,7 @@ func (p *pool) candidates(c []candidate, all []*target, how *Sending, tried []*t
 	now := time.Now()
 	var first *target // of those that are out
 	near := false
-	only := how.Version != "" && slices.ContainsFunc(all, func(t *target) bool { return t.Version == how.Version })
+	only := how.Version != "" && (how.Copy || slices.ContainsFunc(all, func(t *target) bool { return t.Version == how.Version }))
 	most := !only && slices.ContainsFunc(all, func(t *target) bool { return !slices.Contains(how.Except, t.Version) })
 	for _, t := range all {
 		switch {

@@ -35,7 +35,8 @@ type sending struct {
 
 // send tries one instance after another, as far as that is safe.
 func (p *pool) send(r *http.Request, how *Sending) (*http.Response, error) {
-	s := &sending{pool: p, began: time.Now(), Sending: how, in: r, repeats: how.Repeats || readOnly(r.Method) || len(r.Header["Idempotency-Key"]) > 0}
+	s := &sending{pool: p, began: time.Now(), Sending: how, in: r,
+		repeats: !how.Copy && (how.Repeats || readOnly(r.Method) || len(r.Header["Idempotency-Key"]) > 0)}
 	s.until = s.began.Add(cmp.Or(how.Timeout, answerTimeout))
 	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
 		s.body = &replay{src: r.Body}

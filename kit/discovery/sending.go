@@ -28,6 +28,10 @@ type Sending struct {
 	Version string
 	Except  []string
 
+	// Copy says that the request is a copy of one that somebody else answers:
+	// it goes to Version or nowhere, and is sent once.
+	Copy bool
+
 	Instance string // that answered, or was tried last: host:port
 	Attempts int    // instances that were tried
 }
@@ -39,8 +43,8 @@ func (s *Sending) With(ctx context.Context) context.Context {
 	return context.WithValue(ctx, sendingKey{}, s)
 }
 
-// sendingOf returns the request's Sending, or a new one that says nothing.
-func sendingOf(r *http.Request) *Sending {
+// SendingOf returns the request's Sending, or a new one that says nothing.
+func SendingOf(r *http.Request) *Sending {
 	if s, ok := r.Context().Value(sendingKey{}).(*Sending); ok {
 		return s
 	}

@@ -190,3 +190,40 @@ func BenchmarkStackParallel(b *testing.B) {
 		}
 	})
 }
+
+// What the gate costs a request that need not wait: the first less the second.
+// The third is a channel of as many places, which neither adapts nor measures.
+func BenchmarkGate(b *testing.B) {
+	places := make(chan struct{}, 128)
+	for _, way := range []struct {
+		name string
+		e    endpoint.Endpoint
+	}{
+		{"gate", method("Gate", nothing)},
+		{"none", method("None", nothing).Essential()},
+		{"channel", method("Channel", func(context.Context) error {
+			places <- struct{}{}
+			<-places
+			return nil
+		}).Essential()},
+	} {
+		way.e.Anonymous, way.e.Rate = true, endpoint.Rate{}
+		e := quietWorld(b).Wrap(way.e)
+		b.Run(way.name, func(b *testing.B) {
+			b.ReportAllocs()
+			c := from("192.0.2.1", "")
+			for b.Loop() {
+				_ = invoke(e, c)
+			}
+		})
+		b.Run(way.name+" parallel", func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				c := from("192.0.2.1", "")
+				for pb.Next() {
+					_ = invoke(e, c)
+				}
+			})
+		})
+	}
+}

@@ -23,12 +23,18 @@ type Call struct {
 	RequestID string     // as the caller gave it, or made by the stack
 	Client    netip.Addr // who sent it, behind whatever proxies are trusted
 	Token     string     // the bearer token, not verified
+	Timeout   string     // as TimeoutHeader says it, not verified
+	Until     time.Time  // when the caller stops waiting for the answer to begin
 	Caller    *token.Caller
 	Trace     model.SpanContext // at first the caller's span, then this call's own
 	Span      zipkin.Span       // nil unless the trace is sampled
 	Tracer    *telemetry.Tracer
 	Answer    http.Header // what the answer will carry beside its body
 	NewID     uuid.UUID   // what a repeatable request names what it creates; else zero
+	Instance  string      // of another service that the request was passed on to, for the log
+	Attempts  int         // how many instances it was sent to
+
+	place place // at the gate
 }
 
 type callKey struct{}
@@ -73,7 +79,7 @@ func NewID(ctx context.Context) (id uuid.UUID, err error) {
 // WithToken returns a context in which other services are called with the token.
 func WithToken(ctx context.Context, token string) context.Context {
 	call := *From(ctx)
-	call.Context, call.Token = ctx, token
+	call.Context, call.Token, call.place = ctx, token, place{}
 	return &call
 }
 

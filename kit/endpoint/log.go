@@ -25,9 +25,10 @@ func Status(resp any, err error) int {
 // line is what the log says of one request. Its fields are logged by pointer,
 // so that nothing is boxed; lines are reused.
 type line struct {
-	level, endpoint, request, user, session, code, err string
+	level, endpoint, request, user, session, code, err, instance string
 
-	status int
+	status, attempts int
+
 	bytes  int64
 	took   time.Duration
 	trace  model.TraceID
@@ -67,6 +68,10 @@ func (l *line) fill(e Endpoint, call *Call, resp any, err error) {
 	}
 	if l.client.IsValid() {
 		l.pairs = append(l.pairs, "client", &l.client)
+	}
+	if call.Instance != "" {
+		l.instance, l.attempts = call.Instance, call.Attempts
+		l.pairs = append(l.pairs, "instance", &l.instance, "attempts", &l.attempts)
 	}
 	if call.Caller != nil {
 		l.user, l.session = call.Caller.ID, call.Caller.Session

@@ -1,7 +1,10 @@
 package endpoint
 
 import (
+	"sync/atomic"
+
 	"github.com/go-kit/kit/endpoint"
+	"github.com/go-kit/kit/metrics"
 	"github.com/go-kit/log"
 	"github.com/trellis-go/trellis/kit/telemetry"
 	"github.com/trellis-go/trellis/kit/token"
@@ -12,17 +15,22 @@ type Stack struct {
 	Logger   log.Logger
 	Tracer   *telemetry.Tracer
 	Verifier *token.Verifier
+	Limiter  Limiter                // at first one of this process alone
+	Limits   atomic.Pointer[Limits] // beside the endpoints' own rates; may be stored while requests are served
 
 	requests requestMetrics
-	limiter  *limiter
+	gate     *gate
+	shed     metrics.Counter
 }
 
 // NewStack returns the stack of one service. Its metrics are registered once, here.
-func NewStack(logger log.Logger, metrics *telemetry.Metrics, tracer *telemetry.Tracer, verifier *token.Verifier) *Stack {
+func NewStack(logger log.Logger, m *telemetry.Metrics, tracer *telemetry.Tracer, verifier *token.Verifier) *Stack {
 	return &Stack{
 		Logger: logger, Tracer: tracer, Verifier: verifier,
-		requests: newRequestMetrics(metrics),
-		limiter:  newLimiter(),
+		requests: newRequestMetrics(m),
+		gate:     newGate(newGateGauges(m)),
+		shed:     newShedCounter(m),
+		Limiter:  NewLocal(),
 	}
 }
 
@@ -35,6 +43,8 @@ func (s *Stack) Wrap(e Endpoint) endpoint.Endpoint {
 		s.measure(e),
 		s.recover(e),
 		s.limit(e),
+		s.deadline(e),
+		s.shedding(e),
 		s.authenticate(e),
 		s.breaker(e),
 	)(e.Invoke)

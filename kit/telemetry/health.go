@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -32,19 +33,27 @@ func (h *Health) Live(w http.ResponseWriter, _ *http.Request) { answer(w, http.S
 // Readiness answers 200 when the service takes work and all it depends on
 // answers within two seconds, otherwise 503 and the name of what is missing.
 func (h *Health) Readiness(w http.ResponseWriter, r *http.Request) {
-	if !h.ready.Load() {
-		answer(w, http.StatusServiceUnavailable, "not taking work\n")
+	if err := h.Err(r.Context()); err != nil {
+		answer(w, http.StatusServiceUnavailable, err.Error()+"\n")
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	answer(w, http.StatusOK, "ok\n")
+}
+
+// Err is nil when the service takes work and all it depends on answers within
+// two seconds, else it says what is missing, fit to be seen.
+func (h *Health) Err(ctx context.Context) error {
+	if !h.ready.Load() {
+		return errors.New("not taking work")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	for _, c := range h.checks {
 		if err := c.ping(ctx); err != nil {
-			answer(w, http.StatusServiceUnavailable, c.name+" does not answer\n")
-			return
+			return errors.New(c.name + " does not answer")
 		}
 	}
-	answer(w, http.StatusOK, "ok\n")
+	return nil
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,9 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
 	"github.com/openzipkin/zipkin-go/model"
+	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/telemetry"
@@ -27,8 +30,12 @@ type Client struct {
 
 type clientRoute struct {
 	Route
-	plan *plan
+	plan  *plan
+	hedge *discovery.Hedge
 }
+
+// patience is how long a call may take, unless its context says less.
+const patience = 30 * time.Second
 
 // maxAnswer bounds what a client reads of an answer.
 const maxAnswer = 64 << 20
@@ -37,7 +44,7 @@ const maxAnswer = 64 << 20
 // instance for the URL's host, which is the service's name. It panics on
 // routes that Handler would refuse.
 func NewClient(service string, routes []Route, over http.RoundTripper) Client {
-	c := Client{service: service, routes: map[string]clientRoute{}, http: &http.Client{Transport: over, Timeout: 30 * time.Second}}
+	c := Client{service: service, routes: map[string]clientRoute{}, http: &http.Client{Transport: over, Timeout: patience}}
 	for _, r := range routes {
 		if r.New == nil {
 			continue // a stream has no typed call
@@ -46,7 +53,11 @@ func NewClient(service string, routes []Route, over http.RoundTripper) Client {
 		if err != nil {
 			panic(fmt.Sprintf("client of %s: %s: %v", service, r.Name, err))
 		}
-		c.routes[r.Name] = clientRoute{r, p}
+		route := clientRoute{Route: r, plan: p}
+		if r.Hedges {
+			route.hedge = new(discovery.Hedge)
+		}
+		c.routes[r.Name] = route
 	}
 	return c
 }
@@ -54,6 +65,8 @@ func NewClient(service string, routes []Route, over http.RoundTripper) Client {
 // Call calls the endpoint of that name with a request of its type, in the
 // name of ctx's caller and within its trace. A problem comes back as the
 // fault.Error it was made of; a service that cannot be reached is Unavailable.
+// The service is told how long the call waits. A call that creates something
+// has an Idempotency-Key, so that it may be sent again like a read.
 func Call[Resp any](ctx context.Context, c Client, name string, req any) (resp Resp, err error) {
 	route, ok := c.routes[name]
 	if !ok || route.Request != reflect.TypeOf(req) || route.Response != reflect.TypeFor[Resp]() {
@@ -106,7 +119,8 @@ func (c Client) request(ctx context.Context, route clientRoute, req any) (*http.
 		}
 		body = bytes.NewReader(text)
 	}
-	r, err := http.NewRequestWithContext(ctx, route.Method, "http://"+c.service+"/", body)
+	sending := &discovery.Sending{Repeats: route.Repeats, Hedge: route.hedge, Timeout: route.Timeout}
+	r, err := http.NewRequestWithContext(sending.With(ctx), route.Method, "http://"+c.service+"/", body)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +129,14 @@ func (c Client) request(ctx context.Context, route clientRoute, req any) (*http.
 	}
 	if body != nil {
 		r.Header["Content-Type"] = []string{"application/json"}
+	}
+	within := cmp.Or(route.Timeout, patience)
+	if until, ok := ctx.Deadline(); ok {
+		within = min(within, time.Until(until))
+	}
+	r.Header[endpoint.TimeoutHeader] = []string{endpoint.Timeout(within)}
+	if route.idempotent() {
+		r.Header["Idempotency-Key"] = []string{uuid.NewString()}
 	}
 	call := endpoint.From(ctx)
 	if call.Token != "" && !route.Anonymous {

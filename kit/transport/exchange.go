@@ -36,6 +36,7 @@ func newExchange(w http.ResponseWriter, r *http.Request, trusted Proxies) *excha
 		RequestID: first(r.Header, endpoint.RequestIDHeader),
 		Client:    trusted.Client(r),
 		Token:     bearer(r.Header),
+		Timeout:   first(r.Header, endpoint.TimeoutHeader),
 		Trace:     telemetry.Extract(r.Header),
 		Answer:    w.Header(),
 	}
@@ -65,21 +66,31 @@ type answer struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	call   *endpoint.Call // of a Raw endpoint: it leaves when the answer begins
 }
 
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
+// begin notes the status, once.
+func (a *answer) begin(status int) {
+	if a.status != 0 {
+		return
+	}
+	a.status = status
+	if a.call != nil {
+		a.call.Leave()
+	}
+}
+
 func (a *answer) WriteHeader(status int) {
-	if a.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		a.status = status
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		a.begin(status)
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *answer) Write(b []byte) (int, error) {
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
+	a.begin(http.StatusOK)
 	n, err := a.ResponseWriter.Write(b)
 	a.bytes += int64(n)
 	return n, err
@@ -87,9 +98,7 @@ func (a *answer) Write(b []byte) (int, error) {
 
 // FlushError sends what was written, as http.ResponseController asks for.
 func (a *answer) FlushError() error {
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
+	a.begin(http.StatusOK)
 	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 
@@ -97,7 +106,7 @@ func (a *answer) FlushError() error {
 func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
 	if err == nil {
-		a.status = http.StatusSwitchingProtocols
+		a.begin(http.StatusSwitchingProtocols)
 	}
 	return conn, rw, err
 }
@@ -116,6 +125,7 @@ func Raw(name, doc string, handle func(http.ResponseWriter, *http.Request) error
 		Invoke: func(ctx context.Context, req any) (any, error) {
 			x := req.(*exchange)
 			x.calm()
+			x.out.call = &x.Call
 			r := x.in
 			if r.Context() != ctx {
 				r = r.WithContext(ctx)
@@ -188,7 +198,9 @@ func (x *exchange) body(limit int64) ([]byte, error) {
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	buf.Reset()
+	x.StepAside() // how long it takes is up to the client
 	_, err := buf.ReadFrom(io.LimitReader(x.in.Body, limit+1))
+	x.ComeBack()
 	switch {
 	case err == nil && int64(buf.Len()) > limit:
 		release(buf)
