@@ -18,14 +18,15 @@ func Routes(s *Service) []transport.Route {
 	routes := []transport.Route{
 		transport.Post("/v1/auth/signup", endpoint.New(s.Signup, "Open an account, and log in.").Public().Limit(20)).Created(),
 		transport.Post("/v1/auth/login", endpoint.New(s.Login, "Log in.").Public().Limit(20)),
-		transport.Post("/v1/auth/refresh", endpoint.New(s.Refresh, "Get a new access token for a refresh token, which is replaced.").Public().Limit(20)),
-		transport.Post("/v1/auth/logout", endpoint.New(s.Logout, "End this session, the others, or all.")).NoContent(),
+		transport.Post("/v1/auth/refresh", endpoint.New(s.Refresh, "Get a new access token for a refresh token, which is replaced.").Public().Limit(20).Essential()),
+		transport.Post("/v1/auth/logout", endpoint.New(s.Logout, "End this session, the others, or all.").Essential()).NoContent(),
 		transport.Put("/v1/auth/password", endpoint.Do(s.ChangePassword, "Change the password; other sessions end.").Limit(2)),
 		transport.Get("/v1/auth/me", endpoint.New(s.Me, "Read who you are.")),
 		transport.Get("/v1/auth/sessions", endpoint.New(s.ListSessions, "List your sessions.")),
-		transport.Delete("/v1/auth/sessions/{id}", endpoint.Do(s.EndSession, "End one of your sessions.")),
-		transport.Get("/v1/auth/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Public()),
-		transport.Get("/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Named("WellKnownJWKS").Public()),
+		transport.Delete("/v1/auth/sessions/{id}", endpoint.Do(s.EndSession, "End one of your sessions.").Essential()),
+		transport.Get("/v1/auth/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Public().Shared().Essential()),
+		transport.Get("/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Named("WellKnownJWKS").Public().Shared().Essential()),
+		transport.Get("/internal/v1/auth/revocations", transport.Raw("Revocations", "Follow which sessions end.", s.Revocations).Public().Internal().Essential()),
 	}
 	for i := range routes {
 		routes[i] = routes[i].MaxBody(maxRequest)

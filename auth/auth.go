@@ -50,6 +50,12 @@ type Session struct {
 	RotatedBy  []byte // fingerprint of the client that it was rotated for
 }
 
+// Ended is a session that has ended.
+type Ended struct {
+	ID uuid.UUID
+	At time.Time
+}
+
 // Key signs access tokens from SignsFrom on, until the next key does, and is
 // published before and after that.
 type Key struct {
@@ -122,6 +128,8 @@ type Store interface {
 	// EndSessions ends, at now, the sessions of a user for which pick is true
 	// and that have not ended, expired or not, and returns their ids.
 	EndSessions(ctx context.Context, user uuid.UUID, now time.Time, pick func(Session) bool) ([]uuid.UUID, error)
+	// Ended returns the sessions that ended after a time, the first first.
+	Ended(ctx context.Context, after time.Time) ([]Ended, error)
 	// KnowsDevice tells whether a session of the user's, ended or not, has the device's hash.
 	KnowsDevice(ctx context.Context, user uuid.UUID, device []byte) (bool, error)
 

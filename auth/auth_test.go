@@ -19,6 +19,7 @@ import (
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/server/servertest"
 	"github.com/trellis-go/trellis/kit/testenv"
+	"github.com/trellis-go/trellis/kit/token"
 )
 
 // onStores runs a test on every store.
@@ -52,7 +53,8 @@ func use(t *testing.T, store auth.Store, err error, test func(*testing.T, auth.S
 // served is the auth service behind real HTTP.
 type served struct {
 	auth.Client
-	over http.RoundTripper
+	over  http.RoundTripper
+	ended *token.Revocations // as the service itself knows them
 }
 
 func serve(t *testing.T, store auth.Store) served {
@@ -61,9 +63,19 @@ func serve(t *testing.T, store auth.Store) served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := auth.NewService(store, password.New(2), servertest.Signer, keys)
+	draining, drain := context.WithCancel(context.Background())
+	feed, err := auth.OpenFeed(t.Context(), store, draining.Done())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { feed.Run(ctx, func(err error) { t.Error(err) }) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	service := auth.NewService(store, password.New(2), servertest.Signer, keys, feed)
 	s := servertest.Serve(t, auth.Routes(service), store.Keeper(), keys)
-	return served{auth.NewClient(s.Over), s.Over}
+	t.Cleanup(drain) // before the server closes: it waits for who follows
+	return served{auth.NewClient(s.Over), s.Over, feed.Revocations()}
 }
 
 // from is the service as a program at an address sees it, with a User-Agent.
@@ -311,9 +323,9 @@ func TestSessions(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = c.Me(as(t, laptop))
-		wantCode(t, "after logout", err, fault.Unauthenticated, "token_invalid")
+		wantCode(t, "after logout", err, fault.Unauthenticated, "session_ended")
 		_, err = c.Me(as(t, tablet))
-		wantCode(t, "a session that the new password ended", err, fault.Unauthenticated, "token_invalid")
+		wantCode(t, "a session that the new password ended", err, fault.Unauthenticated, "session_ended")
 	})
 }
 

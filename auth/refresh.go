@@ -180,6 +180,7 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 	case err != nil:
 		return Tokens{}, err
 	case reused != nil:
+		s.feed.wake()
 		return Tokens{}, reused
 	}
 	u, err := s.store.User(ctx, session.User)

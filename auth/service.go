@@ -21,6 +21,7 @@ type Service struct {
 	hasher *password.Hasher
 	signer token.Signer
 	keys   *Keyring
+	feed   *Feed
 	now    func() time.Time
 	floor  time.Duration
 }
@@ -31,9 +32,9 @@ type Service struct {
 const refusalTime = 500 * time.Millisecond
 
 // NewService returns a service that keeps its users in the store and signs
-// access tokens in the name of the signer.
-func NewService(store Store, hasher *password.Hasher, signer token.Signer, keys *Keyring) *Service {
-	return &Service{store, hasher, signer, keys, time.Now, refusalTime}
+// access tokens in the name of the signer. Keys and feed are the same store's.
+func NewService(store Store, hasher *password.Hasher, signer token.Signer, keys *Keyring, feed *Feed) *Service {
+	return &Service{store, hasher, signer, keys, feed, time.Now, refusalTime}
 }
 
 var (
@@ -196,8 +197,10 @@ func (s *Service) caller(ctx context.Context) (user, session uuid.UUID, err erro
 		return user, session, fmt.Errorf("the token names no user and session: %w", err)
 	}
 	switch known, err := s.store.Session(ctx, session); {
-	case errors.Is(err, ErrNoSession), err == nil && (known.EndedAt != nil || known.User != user):
-		return user, session, token.ErrInvalid.Because(errors.New("the session has ended"))
+	case errors.Is(err, ErrNoSession), err == nil && known.User != user:
+		return user, session, token.ErrInvalid.Because(errors.New("there is no such session"))
+	case err == nil && known.EndedAt != nil:
+		return user, session, token.ErrRevoked
 	default:
 		return user, session, err
 	}
@@ -242,6 +245,7 @@ func (s *Service) ChangePassword(ctx context.Context, r PasswordRequest) error {
 		return hashing(err)
 	}
 	replaced, err := s.store.ChangePassword(ctx, id, u.Password, hash, session, s.now())
+	s.feed.wake()
 	if err == nil && !replaced { // it was changed meanwhile, elsewhere
 		return wrong
 	}

@@ -113,6 +113,7 @@ func (s *Service) Logout(ctx context.Context, r LogoutRequest) (Farewell, error)
 		}
 		return o.ID == current
 	})
+	s.feed.wake()
 	if err != nil || r.Scope == "others" {
 		return Farewell{}, err
 	}
@@ -145,6 +146,7 @@ func (s *Service) EndSession(ctx context.Context, r SessionRequest) error {
 		return err
 	}
 	ended, err := s.store.EndSessions(ctx, user, s.now(), func(o Session) bool { return o.ID == r.ID })
+	s.feed.wake()
 	if err == nil && len(ended) == 0 {
 		return ErrNoSession
 	}

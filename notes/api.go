@@ -18,7 +18,7 @@ func Routes(s *Service) []transport.Route {
 	return []transport.Route{
 		transport.Get("/v1/notes", endpoint.New(s.List, "List your notes.")),
 		transport.Post("/v1/notes", endpoint.New(s.Create, "Create a note.").Limit(20)).Created().MaxBody(maxRequest),
-		transport.Get("/v1/notes/{id}", endpoint.New(s.Get, "Read a note.")),
+		transport.Get("/v1/notes/{id}", endpoint.New(s.Get, "Read a note.").Hedged()),
 		transport.Patch("/v1/notes/{id}", endpoint.New(s.Change, "Change parts of a note.")).MaxBody(maxRequest),
 		transport.Delete("/v1/notes/{id}", endpoint.Do(s.Delete, "Move a note to the trash, or remove one there for good.")),
 		transport.Post("/v1/notes/{id}/restore", endpoint.New(s.Restore, "Take a note out of the trash.")),

@@ -42,14 +42,21 @@ func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, err
 	if err != nil {
 		return nil, err
 	}
-	env.Keys = keys
+	feed, err := auth.OpenFeed(ctx, store, env.Draining.Done())
+	if err != nil {
+		return nil, err
+	}
+	env.Keys, env.Revocations = keys, feed.Revocations()
 	env.Go(func(ctx context.Context) {
 		keys.Run(ctx, func(err error) { _ = env.Logger.Log("level", "error", "msg", "signing keys", "err", err) })
+	})
+	env.Go(func(ctx context.Context) {
+		feed.Run(ctx, func(err error) { _ = env.Logger.Log("level", "error", "msg", "ended sessions", "err", err) })
 	})
 	env.Go(func(ctx context.Context) { purge(ctx, env, store) })
 	env.Health.Check("store", store.Ping)
 	signer := token.Signer{Issuer: string(env.Common.Issuer), Audience: env.Common.Audience}
-	service := auth.NewService(store, password.New(int(c.Hashes)), signer, keys)
+	service := auth.NewService(store, password.New(int(c.Hashes)), signer, keys, feed)
 	return env.Handler(auth.Routes(service), store.Keeper())
 }
 

@@ -27,6 +27,7 @@ const (
 	liveSessions = selectSession + `where user_id = $1 and ended_at is null and expires_at > $2
 		order by last_seen_at desc, id desc`
 	openSessions = selectSession + `where user_id = $1 and ended_at is null order by id for update`
+	endedAfter   = `select id, ended_at from sessions where ended_at > $1 order by ended_at`
 	knowsDevice  = `select exists (select from sessions where user_id = $1 and known_by = $2)`
 )
 
@@ -89,6 +90,18 @@ func (s *Store) EndSessions(ctx context.Context, user uuid.UUID, now time.Time, 
 		return nil, err
 	}
 	return ended, nil
+}
+
+func (s *Store) Ended(ctx context.Context, after time.Time) ([]auth.Ended, error) {
+	rows, err := s.Query(ctx, endedAfter, after)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (e auth.Ended, err error) {
+		err = row.Scan(&e.ID, &e.At)
+		e.At = e.At.UTC()
+		return e, err
+	})
 }
 
 func (s *Store) KnowsDevice(ctx context.Context, user uuid.UUID, device []byte) (knows bool, err error) {

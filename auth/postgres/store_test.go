@@ -68,6 +68,7 @@ func TestPlans(t *testing.T) {
 		"CreateUser":  {addUser, append(userFields(u), false), []string{"users_username_key", "users_by_username_key", "users_email_key_key", "users_pkey"}},
 		"Sessions":    {liveSessions, []any{someone, now}, []string{"sessions_open"}},
 		"EndSessions": {openSessions, []any{someone}, []string{"sessions_open"}},
+		"Ended":       {endedAfter, []any{now.Add(-time.Minute)}, []string{"sessions_ended"}},
 		"KnowsDevice": {knowsDevice, []any{someone, device}, []string{"sessions_known_by"}},
 		"Purge 0":     {purges[0], []any{longAgo, 10}, []string{"sessions_expires", "sessions_pkey"}},
 		"Purge 1":     {purges[1], []any{longAgo, 10}, []string{"sessions_ended", "sessions_pkey"}},

@@ -28,6 +28,7 @@ const (
 	liveSessions = selectSession + `where user_id = ?1 and ended_at is null and expires_at > ?2
 		order by last_seen_at desc, id desc`
 	openSessions = selectSession + `where user_id = ?1 and ended_at is null`
+	endedAfter   = `select id, ended_at from sessions where ended_at > ?1 order by ended_at`
 	knowsDevice  = `select exists (select 1 from sessions where user_id = ?1 and known_by = ?2)`
 )
 
@@ -92,6 +93,24 @@ func (s *Store) EndSessions(ctx context.Context, user uuid.UUID, now time.Time, 
 		return nil, err
 	}
 	return ended, nil
+}
+
+func (s *Store) Ended(ctx context.Context, after time.Time) (list []auth.Ended, err error) {
+	rows, err := s.Reader.QueryContext(ctx, endedAfter, sqlite.Micros(after))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e auth.Ended
+		var at int64
+		if err := rows.Scan(&e.ID, &at); err != nil {
+			return nil, err
+		}
+		e.At = sqlite.Time(at)
+		list = append(list, e)
+	}
+	return list, rows.Err()
 }
 
 func (s *Store) KnowsDevice(ctx context.Context, user uuid.UUID, device []byte) (knows bool, err error) {

@@ -50,6 +50,7 @@ func TestPlans(t *testing.T) {
 		"taken":       {taken, []any{1, 2, 3, 4}, []string{"users_by_username_key (username_key=?)"}},
 		"Sessions":    {liveSessions, []any{1, 2}, []string{"sessions_open (user_id=?)"}},
 		"EndSessions": {openSessions, []any{1}, []string{"sessions_open (user_id=?)"}},
+		"Ended":       {endedAfter, []any{1}, []string{"sessions_ended (ended_at>?)"}},
 		"KnowsDevice": {knowsDevice, []any{1, 2}, []string{"sessions_known_by (user_id=? AND known_by=?)"}},
 		"Purge 0":     {purges[0], []any{1, 2}, []string{"sessions_expires (expires_at<?)"}},
 		"Purge 1":     {purges[1], []any{1, 2}, []string{"sessions_ended (ended_at<?)"}},

@@ -239,6 +239,56 @@ func endSessionsAtOnce(t *testing.T, s auth.Store) {
 	}
 }
 
+// ended: whatever ended a session, it is told; to the microsecond, and one
+// that only expired is not.
+func ended(t *testing.T, s auth.Store) {
+	ctx := t.Context()
+	owner, other := addUser(t, s), addUser(t, s)
+	after := func(d time.Duration) time.Time { return noon.Add(d) }
+	early := addSession(t, s, owner, func(one *auth.Session) { one.EndedAt = new(after(-time.Hour)) })
+	addSession(t, s, other, func(one *auth.Session) { one.ExpiresAt = after(-time.Hour) })
+	loggedOut, reused, kept := addSession(t, s, other, nil), addSession(t, s, other, nil), addSession(t, s, other, nil)
+	replaced := addSession(t, s, owner, nil)
+	_, err := s.EndSessions(ctx, other, after(0), func(one auth.Session) bool { return one.ID == loggedOut.ID })
+	ok(t, err)
+	ok(t, s.UpdateSession(ctx, reused.ID, func(one *auth.Session) error {
+		one.EndedAt = new(after(time.Microsecond))
+		return nil
+	}))
+	_, err = s.ChangePassword(ctx, owner, hashOf(t, s, owner), "new", kept.ID, after(time.Minute))
+	ok(t, err)
+	crowded := addUser(t, s)
+	first := addSession(t, s, crowded, func(one *auth.Session) { one.LastSeenAt = after(-time.Hour) })
+	for range auth.MaxSessions {
+		addSession(t, s, crowded, func(one *auth.Session) { one.CreatedAt = after(time.Hour) })
+	}
+
+	for name, test := range map[string]struct {
+		after time.Time
+		want  []uuid.UUID
+	}{
+		"all":                   {after(-2 * time.Hour), []uuid.UUID{early.ID, loggedOut.ID, reused.ID, replaced.ID, first.ID}},
+		"just before one":       {after(-time.Microsecond), []uuid.UUID{loggedOut.ID, reused.ID, replaced.ID, first.ID}},
+		"at the time of one":    {after(0), []uuid.UUID{reused.ID, replaced.ID, first.ID}},
+		"in another zone":       {after(0).In(time.FixedZone("", 3600)), []uuid.UUID{reused.ID, replaced.ID, first.ID}},
+		"after all of them":     {after(time.Hour), nil},
+		"after all, by a while": {after(24 * time.Hour), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := s.Ended(ctx, test.after)
+			ok(t, err)
+			var list []uuid.UUID
+			for _, one := range got {
+				list = append(list, one.ID)
+				session, err := s.Session(ctx, one.ID)
+				ok(t, err)
+				equal(t, one.At, *session.EndedAt)
+			}
+			equal(t, list, test.want)
+		})
+	}
+}
+
 func knowsDevice(t *testing.T, s auth.Store) {
 	ctx := t.Context()
 	owner, other := addUser(t, s), addUser(t, s)

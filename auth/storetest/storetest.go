@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) auth.Store) {
 		"Sessions":              sessions,
 		"EndSessions":           endSessions,
 		"EndSessionsAtOnce":     endSessionsAtOnce,
+		"Ended":                 ended,
 		"KnowsDevice":           knowsDevice,
 		"UpdateKeys":            updateKeys,
 		"UpdateKeysAtOnce":      updateKeysAtOnce,
@@ -199,6 +200,7 @@ func canceledContext(t *testing.T, s auth.Store) {
 			_, err := s.EndSessions(ctx, one.User, noon, func(auth.Session) bool { called(); return true })
 			return err
 		},
+		"Ended":       func() error { _, err := s.Ended(ctx, noon); return err },
 		"KnowsDevice": func() error { _, err := s.KnowsDevice(ctx, one.User, []byte("device")); return err },
 		"UpdateKeys": func() error {
 			_, err := s.UpdateKeys(ctx, func(k []auth.Key) []auth.Key { called(); return k })

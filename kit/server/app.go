@@ -54,6 +54,7 @@ func New[C any](app App, assemble func(context.Context, *Env, C) (http.Handler, 
 type own struct {
 	Addr      Address `env:"ADDR" takes:"HOST:PORT" doc:"where the service listens"`
 	Advertise Address `env:"ADVERTISE" default:"" takes:"HOST:PORT, or nothing for the address it listens on" doc:"where other services reach it"`
+	Weight    Count   `env:"WEIGHT" default:"1" takes:"a number from 1 to 100" doc:"its share of requests beside other instances'"`
 }
 
 func (a App) prefix() string { return strings.ToUpper(a.Name) }

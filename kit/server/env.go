@@ -24,6 +24,8 @@ type Common struct {
 	Proxies   transport.Proxies `env:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1" takes:"networks, separated by commas" doc:"whose X-Forwarded-For the services believe; the gateway's addresses"`
 	Zipkin    URL               `env:"ZIPKIN" default:"" takes:"a URL such as http://127.0.0.1:9411/api/v2/spans, or nothing" doc:"where spans are reported"`
 	Sample    Share             `env:"TRACE_SAMPLE" default:"0.01" takes:"a share from 0 to 1" doc:"how many of the traces that begin here are reported"`
+	Version   string            `env:"VERSION" default:"" takes:"a version such as 1.4.0, or nothing for the one it was built from" doc:"which version the services say they are, for the gateway to send it a share of traffic"`
+	Zone      string            `env:"ZONE" default:"" takes:"a name, or nothing" doc:"where the services run; instances in the same zone are preferred"`
 	Drain     time.Duration     `env:"DRAIN" default:"0s" takes:"a duration such as 2s" doc:"how long a stopping service keeps serving after it left the registry; 2s with Consul"`
 }
 
@@ -44,18 +46,30 @@ type Env struct {
 	Tracer   *telemetry.Tracer
 	Health   *telemetry.Health
 	Registry discovery.Registry
-	Others   http.RoundTripper // calls other services: http://NAME/…
-	Store    string            // where the service keeps its data, as it may be shown
-	Keys     token.Keys        // what access tokens are verified with; the auth service's, over HTTP
+	Others   *discovery.Balancer // calls other services: http://NAME/…
+	Store    string              // where the service keeps its data, as it may be shown
+	Keys     token.Keys          // what access tokens are verified with; the auth service's, over HTTP
 
-	closers []func() error
-	stack   *endpoint.Stack
+	// Revocations are the sessions whose tokens are refused; by default those
+	// that the auth service tells of, over HTTP.
+	Revocations *token.Revocations
+
+	// Draining ends when the service is about to stop and others no longer
+	// send it requests: streams are to end then, with a reason.
+	Draining context.Context
+
+	endStreams context.CancelFunc
+	closers    []func() error
+	stack      *endpoint.Stack
 }
 
-// jwksURL is where the auth service publishes its keys.
-const jwksURL = "http://auth/.well-known/jwks.json"
+// Where the auth service publishes its keys and tells which sessions have ended.
+const (
+	jwksURL        = "http://auth/.well-known/jwks.json"
+	revocationsURL = "http://auth/internal/v1/auth/revocations"
+)
 
-func newEnv(name, addr string, common Common, registry discovery.Registry, others http.RoundTripper) (*Env, error) {
+func newEnv(name, addr string, common Common, registry discovery.Registry, others *discovery.Balancer) (*Env, error) {
 	tracer, err := telemetry.NewTracer(name, addr, string(common.Zipkin), float64(common.Sample))
 	if err != nil {
 		return nil, err
@@ -67,6 +81,7 @@ func newEnv(name, addr string, common Common, registry discovery.Registry, other
 		Health:  &telemetry.Health{},
 		Keys:    token.NewRemote(jwksURL, others),
 	}
+	env.Draining, env.endStreams = context.WithCancel(context.Background())
 	env.OnStop(tracer.Close)
 	return env, nil
 }
@@ -83,6 +98,7 @@ func (e *Env) Go(work func(context.Context)) {
 }
 
 func (e *Env) close() error {
+	e.endStreams()
 	var errs []error
 	for _, f := range slices.Backward(e.closers) {
 		errs = append(errs, f())
@@ -91,10 +107,21 @@ func (e *Env) close() error {
 	return errors.Join(errs...)
 }
 
-// Stack returns the middleware around the service's endpoints. Set Keys before, if at all.
+// Stack returns the middleware around the service's endpoints. Set Keys and
+// Revocations before, if at all.
 func (e *Env) Stack() *endpoint.Stack {
 	if e.stack == nil {
-		e.stack = endpoint.NewStack(e.Logger, e.Metrics, e.Tracer, token.NewVerifier(e.Keys, string(e.Common.Issuer), e.Common.Audience))
+		if e.Revocations == nil {
+			e.Revocations = token.NewRevocations()
+			e.Go(func(ctx context.Context) {
+				e.Revocations.Follow(ctx, revocationsURL, e.Others, func(err error) {
+					_ = e.Logger.Log("level", "warn", "msg", "ended sessions", "err", err)
+				})
+			})
+		}
+		verifier := token.NewVerifier(e.Keys, string(e.Common.Issuer), e.Common.Audience)
+		verifier.Heed(e.Revocations)
+		e.stack = endpoint.NewStack(e.Logger, e.Metrics, e.Tracer, verifier)
 	}
 	return e.stack
 }

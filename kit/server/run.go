@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 	if !strings.HasPrefix(common.Discovery, "memory:") && common.Drain == 0 {
 		common.Drain = 2 * time.Second
 	}
-	others := discovery.Balance(registry)
+	others := discovery.Balance(registry, discovery.Near(common.Zone), discovery.Log(telemetry.NewLogger(os.Stderr, "service", "discovery")))
 	p := &process{common: common, registry: registry, others: others, failed: make(chan error, len(apps))}
 	defer func() { err = errors.Join(err, p.stop(), others.Close(), registry.Close()) }()
 
@@ -72,7 +73,7 @@ func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 type process struct {
 	common   Common
 	registry discovery.Registry
-	others   http.RoundTripper
+	others   *discovery.Balancer
 	services []*service
 	failed   chan error
 }
@@ -107,8 +108,20 @@ func (p *process) start(ctx context.Context, s *service) (err error) {
 		}
 	}()
 	s.env.Health.Ready(true)
-	s.leave, err = p.registry.Register(ctx, discovery.Instance{Service: s.app.Name, Addr: advertise, Tags: s.app.tags()})
+	s.leave, err = p.registry.Register(ctx, discovery.Instance{
+		Service: s.app.Name, Addr: advertise, Tags: s.app.tags(),
+		Version: cmp.Or(p.common.Version, built()), Zone: p.common.Zone, Weight: int(s.own.Weight),
+	})
 	return err
+}
+
+// built is the version that the binary was built from.
+func built() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return info.Main.Version
 }
 
 // tags puts every service but the gateway behind the gateway.
@@ -160,6 +173,9 @@ func (s *service) stop(ctx context.Context) error {
 	var errs []error
 	if s.leave != nil {
 		errs = append(errs, s.leave(ctx))
+	}
+	if s.env != nil {
+		s.env.endStreams()
 	}
 	if s.server != nil {
 		if err := s.server.Shutdown(ctx); err != nil {

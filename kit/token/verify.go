@@ -19,6 +19,7 @@ var (
 	ErrMissing = fault.New(fault.Unauthenticated, "token_missing", "This needs an access token.")
 	ErrInvalid = fault.New(fault.Unauthenticated, "token_invalid", "The access token is not valid.")
 	ErrExpired = fault.New(fault.Unauthenticated, "token_expired", "The access token has expired.")
+	ErrRevoked = fault.New(fault.Unauthenticated, "session_ended", "The session has ended.")
 )
 
 // Keys finds the public key with an id. It answers ErrInvalid when there is none.
@@ -34,11 +35,13 @@ type Verifier struct {
 	now              func() time.Time
 	seed             maphash.Seed
 	seen             *lru.Cache[uint64, remembered] // by a hash that nobody outside can compute
+	revoked          *Revocations                   // nil for none
 }
 
 type remembered struct {
-	token  []byte
-	caller *Caller
+	token   []byte
+	caller  *Caller
+	session any // the caller's, a string
 }
 
 const (
@@ -53,41 +56,58 @@ func NewVerifier(keys Keys, issuer, audience string) *Verifier {
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	return &Verifier{keys, issuer, audience, time.Now, maphash.MakeSeed(), seen}
+	return &Verifier{keys, issuer, audience, time.Now, maphash.MakeSeed(), seen, nil}
 }
 
-// Cached returns the caller of a token that was verified before and has not
-// expired, or nil. It costs one hash and no signature.
+// Heed makes v refuse the tokens of sessions that have ended. Call it before
+// the first token comes.
+func (v *Verifier) Heed(r *Revocations) { v.revoked = r }
+
+// Cached returns the caller of a token that was verified before, has not
+// expired and is of no ended session, or nil. It costs one hash and no signature.
 func (v *Verifier) Cached(token string) *Caller {
-	if token == "" || len(token) > maxLength {
-		return nil
-	}
-	r, ok := v.seen.Get(maphash.String(v.seed, token))
-	if !ok {
-		return nil
-	}
-	var buf [1 << 10]byte // on the stack, where a []byte(token) would not be
-	if subtle.ConstantTimeCompare(r.token, append(buf[:0], token...)) != 1 || !v.now().Before(r.caller.Expires) {
+	r, ok := v.recall(token)
+	if !ok || v.revoked.has(r.session) {
 		return nil
 	}
 	return r.caller
 }
 
+// recall finds a token that was verified before and has not expired.
+func (v *Verifier) recall(token string) (r remembered, ok bool) {
+	if token == "" || len(token) > maxLength {
+		return r, false
+	}
+	if r, ok = v.seen.Get(maphash.String(v.seed, token)); !ok {
+		return r, false
+	}
+	var buf [1 << 10]byte // on the stack, where a []byte(token) would not be
+	return r, subtle.ConstantTimeCompare(r.token, append(buf[:0], token...)) == 1 && v.now().Before(r.caller.Expires)
+}
+
 // Verify returns the caller that a token names. Errors are ErrMissing,
-// ErrExpired, ErrInvalid with the cause for the logs, or that the keys cannot be had.
+// ErrExpired, ErrRevoked, ErrInvalid with the cause for the logs, or that the
+// keys or the ended sessions cannot be had.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Caller, error) {
 	if token == "" {
 		return nil, ErrMissing
 	}
-	if c := v.Cached(token); c != nil {
-		return c, nil
+	r, ok := v.recall(token)
+	if !ok {
+		c, err := v.verify(ctx, token)
+		if err == nil {
+			err = v.revoked.wait(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		r = remembered{[]byte(token), c, c.Session}
+		v.seen.Add(maphash.String(v.seed, token), r)
 	}
-	c, err := v.verify(ctx, token)
-	if err != nil {
-		return nil, err
+	if v.revoked.has(r.session) {
+		return nil, ErrRevoked
 	}
-	v.seen.Add(maphash.String(v.seed, token), remembered{[]byte(token), c})
-	return c, nil
+	return r.caller, nil
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (*Caller, error) {
