@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,6 +27,10 @@ type operationObject struct {
 	Security *[]map[string]any `json:"security"`
 	Internal bool              `json:"x-internal"`
 	BodyMax  int64             `json:"x-body-max"`
+	Timeout  float64           `json:"x-timeout"`
+	Repeats  bool              `json:"x-repeatable"`
+	Hedges   bool              `json:"x-hedged"`
+	Shares   bool              `json:"x-shared"`
 	Rate     *struct {
 		PerSecond float64 `json:"per_second"`
 		Burst     int     `json:"burst"`
@@ -38,11 +43,15 @@ type operation struct {
 	public           bool
 	rate             endpoint.Rate
 	bodyMax          int64
+	timeout          time.Duration
+	repeats, hedges  bool
+	shared           bool // its GET's answer is the same for all callers
 }
 
 const (
 	defaultBodyMax = 1 << 20
 	largestBodyMax = 1 << 30
+	longestTimeout = time.Hour
 )
 
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
@@ -55,6 +64,7 @@ func (d document) operations() (ops []operation) {
 		if !routable(path) {
 			continue
 		}
+		shared := false
 		for _, method := range methods {
 			text, ok := item[strings.ToLower(method)]
 			if !ok {
@@ -75,6 +85,11 @@ func (d document) operations() (ops []operation) {
 			op.public = security != nil && len(*security) == 0
 			if o.Rate != nil && o.Rate.PerSecond > 0 && o.Rate.Burst > 0 {
 				op.rate = endpoint.Rate{PerSecond: o.Rate.PerSecond, Burst: o.Rate.Burst}
+			}
+			shared = shared || o.Shares && method == http.MethodGet // methods begins with it
+			op.repeats, op.hedges, op.shared = o.Repeats, o.Hedges, shared
+			if o.Timeout > 0 {
+				op.timeout = time.Duration(min(o.Timeout, longestTimeout.Seconds()) * float64(time.Second))
 			}
 			if o.BodyMax > 0 {
 				op.bodyMax = min(o.BodyMax, largestBodyMax)
@@ -102,6 +117,9 @@ func pattern(path string) string {
 	}
 	return path
 }
+
+// unpattern is the path that a pattern was made of.
+func unpattern(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }
 
 // claims are the requests that operations have been given.
 type claims struct {

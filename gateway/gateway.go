@@ -9,12 +9,15 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-kit/log"
+	"github.com/trellis-go/trellis/gateway/cache"
+	"github.com/trellis-go/trellis/gateway/traffic"
 	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/fault"
@@ -25,32 +28,45 @@ import (
 // Options are what a gateway needs.
 type Options struct {
 	Registry discovery.Registry
-	Services http.RoundTripper // sends http://NAME/… to an instance of the service
+	Services *discovery.Balancer
 	Stack    *endpoint.Stack
 	Health   *telemetry.Health
 	Logger   log.Logger
 	Trusted  transport.Proxies
-	Origins  Origins // browsers' pages that may call from elsewhere
+	Origins  Origins          // browsers' pages that may call from elsewhere
+	Traffic  *traffic.File    // nil for one that says nothing
+	Shadows  *traffic.Shadows // nil where Traffic is
+	Draining context.Context  // ends when streams are to; nil for never
 }
 
 // Gateway routes requests to services.
 type Gateway struct {
 	Options
+	mover    mover
+	cached   mover // through the cache
+	tunnels  sync.WaitGroup
 	table    atomic.Pointer[table]
+	began    time.Time
 	complete atomic.Bool // every service has told what it serves, or had its time to
 }
 
 // table is what is served until the services' documents change.
 type table struct {
-	handler http.Handler
-	nothing http.Handler // to which every path is unknown
-	later   http.Handler // for which it is too early
+	operations map[string]int // by service
+	handler    http.Handler
+	nothing    http.Handler // to which every path is unknown
+	later      http.Handler // for which it is too early
 }
 
 // New returns a gateway that knows no service yet; Run finds them. It is not
 // ready before they have told what they serve.
 func New(o Options) (*Gateway, error) {
-	g := &Gateway{Options: o}
+	g := &Gateway{Options: o, began: time.Now()}
+	if g.Draining == nil {
+		g.Draining = context.Background()
+	}
+	g.mover = courier{o.Services, g.Draining, &g.tunnels}
+	g.cached = courier{cache.New(apart{o.Services}, cacheSize, time.Now), g.Draining, &g.tunnels}
 	o.Health.Check("a service's OpenAPI document", func(context.Context) error {
 		if !g.complete.Load() {
 			return errStarting
@@ -58,6 +74,18 @@ func New(o Options) (*Gateway, error) {
 		return nil
 	})
 	return g, g.rebuild(nil)
+}
+
+// cacheSize is how many bytes of shared answers are kept.
+const cacheSize = 32 << 20
+
+// apart gives each request a Sending of its own: what the cache asks for may
+// be for several callers, and outlive the one whose request it is.
+type apart struct{ http.RoundTripper }
+
+func (a apart) RoundTrip(r *http.Request) (*http.Response, error) {
+	own := *discovery.SendingOf(r)
+	return a.RoundTripper.RoundTrip(r.WithContext(own.With(r.Context())))
 }
 
 var errStarting = fault.New(fault.Unavailable, "starting", "The gateway is still learning what there is.").After(time.Second)
@@ -139,7 +167,9 @@ func (g *Gateway) rebuild(documents map[string][]byte) error {
 		http.Redirect(w, r, "/docs", http.StatusFound)
 		return nil
 	})
-	routes := append(g.routes(documents),
+	operations := g.routes(documents)
+	g.limit(documents, operations)
+	routes := append(operations,
 		transport.Get("/{$}", home.Public()),
 		page("/openapi.json", "openapi", "application/json; charset=utf-8", merged),
 		page("/docs", "docs", "text/html; charset=utf-8", docs.Bytes(), "Content-Security-Policy", docsCSP))
@@ -156,7 +186,7 @@ func (g *Gateway) rebuild(documents map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	g.table.Store(&table{handler, nothing, later})
+	g.table.Store(&table{count(documents), handler, nothing, later})
 	return nil
 }
 
@@ -181,11 +211,34 @@ func (g *Gateway) routes(documents map[string][]byte) (routes []transport.Route)
 }
 
 func (g *Gateway) route(service string, op operation) transport.Route {
-	forward := forwarder{gateway: g, service: service, bodyMax: op.bodyMax}
+	forward := forwarder{gateway: g, service: service, op: op}
+	if op.hedges {
+		forward.hedge = new(discovery.Hedge)
+	}
 	e := transport.Raw(service+"."+op.id, "", forward.handle)
-	e.Anonymous, e.Rate = op.public, op.rate
+	e.Anonymous, e.Rate, e.Timeout = op.public, op.rate, op.timeout
 	return transport.Route{Method: op.method, Path: pattern(op.path), Endpoint: e}
 }
 
-// Run follows the registry until ctx ends.
-func (g *Gateway) Run(ctx context.Context) { newWatch(g).run(ctx) }
+// Run follows the registry and the traffic file until ctx ends.
+func (g *Gateway) Run(ctx context.Context) {
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	if g.Traffic != nil {
+		reading.Go(func() { g.Traffic.Run(ctx) })
+	}
+	newWatch(g).run(ctx)
+}
+
+// Wait returns when all WebSockets are closed, or ctx ends: to net/http's
+// server they are no requests any more.
+func (g *Gateway) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { g.tunnels.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

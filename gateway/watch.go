@@ -31,6 +31,7 @@ type watch struct {
 	client    *http.Client
 	services  []string
 	documents map[string][]byte
+	again     bool // rebuild, though no document changed
 }
 
 func newWatch(g *Gateway) *watch {
@@ -61,6 +62,8 @@ func (w *watch) run(ctx context.Context) {
 			if e.Err == nil {
 				w.services = e.Instances
 			}
+		case <-w.gateway.Traffic.Changed():
+			w.again = true
 		case <-timer.C:
 		}
 		complete := w.look(ctx)
@@ -91,14 +94,14 @@ func (w *watch) look(ctx context.Context) (complete bool) {
 		}
 		documents[service] = text
 	}
-	if maps.EqualFunc(documents, w.documents, bytes.Equal) {
+	if maps.EqualFunc(documents, w.documents, bytes.Equal) && !w.again {
 		return complete
 	}
 	if err := w.gateway.rebuild(documents); err != nil {
 		_ = w.gateway.Logger.Log("level", "error", "msg", "the new routes are refused, the old ones stay", "err", err)
 		return complete
 	}
-	w.documents = documents
+	w.documents, w.again = documents, false
 	_ = w.gateway.Logger.Log("level", "info", "msg", "routes", "services", fmt.Sprint(slices.Sorted(maps.Keys(documents))))
 	return complete
 }
