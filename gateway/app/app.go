@@ -18,6 +18,8 @@ import (
 
 type config struct {
 	Traffic string            `env:"TRAFFIC" default:"" takes:"a YAML file, or nothing" doc:"which version gets which share of requests, shadows, timeouts and limits; read again when it changes"`
+	TLSCert string            `env:"TLS_CERT" default:"" takes:"a PEM file, or nothing" doc:"the chain of certificates with which the gateway speaks TLS and HTTP/2; read again when it changes"`
+	TLSKey  string            `env:"TLS_KEY" default:"" takes:"a PEM file, or nothing" doc:"its key"`
 	Admin   server.Address    `env:"ADMIN" default:"127.0.0.1:9000" takes:"HOST:PORT" doc:"where the gateway's status page and /metrics are, away from the world"`
 	Proxies transport.Proxies `env:"TRUSTED_PROXIES" default:"" takes:"networks, separated by commas, or nothing" doc:"whose X-Forwarded-For the gateway believes: those of a load balancer before it"`
 	Origins gateway.Origins   `env:"CORS_ORIGINS" default:"" takes:"origins such as https://notes.example, separated by commas, or nothing" doc:"pages elsewhere that may call the API"`
@@ -49,6 +51,11 @@ func assemble(_ context.Context, env *server.Env, c config) (http.Handler, error
 		return nil, err
 	}
 	env.OnStop(func() error { return within(closing, g.Wait) })
+	if c.TLSCert != "" || c.TLSKey != "" {
+		if err := env.ServeTLS(c.TLSCert, c.TLSKey); err != nil {
+			return nil, fmt.Errorf("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: %w", err)
+		}
+	}
 	if err := serveAdmin(env, string(c.Admin), g, &recent); err != nil {
 		return nil, err
 	}

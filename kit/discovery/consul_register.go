@@ -55,6 +55,10 @@ const (
 func registration(i Instance) *api.AgentServiceRegistration {
 	host, port, _ := net.SplitHostPort(i.Addr)
 	number, _ := strconv.Atoi(port)
+	scheme := "http"
+	if i.TLS {
+		scheme = "https"
+	}
 	return &api.AgentServiceRegistration{
 		ID:      i.ID,
 		Name:    i.Service,
@@ -64,7 +68,8 @@ func registration(i Instance) *api.AgentServiceRegistration {
 		Weights: &api.AgentWeights{Passing: i.Weight, Warning: 1},
 		Meta:    map[string]string{metaVersion: i.Version, metaZone: i.Zone},
 		Check: &api.AgentServiceCheck{
-			HTTP:                           "http://" + i.Addr + i.Check,
+			HTTP:                           scheme + "://" + i.Addr + i.Check,
+			TLSSkipVerify:                  true, // it asks whether the instance is well, not who it is
 			Interval:                       "1s",
 			Timeout:                        "1s",
 			DeregisterCriticalServiceAfter: "1m",

@@ -17,6 +17,7 @@ type Instance struct {
 	Service string   `json:"service"`        // letters, digits, "-", "_" and "."
 	Addr    string   `json:"addr"`           // host:port where others reach it, IPv6 in brackets
 	Check   string   `json:"-"`              // path that answers 200 while it is ready; "/readyz" when empty
+	TLS     bool     `json:"-"`              // whether the check speaks TLS, with whatever certificate
 	Tags    []string `json:"tags,omitempty"` // among them Gateway, or not
 	Version string   `json:"version"`        // of the program, to send it a share of traffic; "" when unknown
 	Zone    string   `json:"zone"`           // where it runs; near ones are preferred; "" when unknown

@@ -58,6 +58,8 @@ type Env struct {
 	// send it requests: streams are to end then, with a reason.
 	Draining context.Context
 
+	certificate *Certificate // nil for no TLS
+
 	endStreams context.CancelFunc
 	closers    []func() error
 	stack      *endpoint.Stack
@@ -95,6 +97,17 @@ func (e *Env) Go(work func(context.Context)) {
 	done := make(chan struct{})
 	go func() { defer close(done); work(ctx) }()
 	e.OnStop(func() error { cancel(); <-done; return nil })
+}
+
+// ServeTLS makes the service speak TLS, and HTTP/2 with who wants to, with the
+// certificates in two PEM files. They are read again when they change. Call it
+// while the service is assembled.
+func (e *Env) ServeTLS(chain, key string) (err error) {
+	if e.certificate, err = openCertificate(chain, key, e.Logger); err != nil {
+		return err
+	}
+	e.Go(e.certificate.run)
+	return nil
 }
 
 func (e *Env) close() error {

@@ -11,6 +11,7 @@ import (
 	stdlog "log"
 
 	"github.com/go-kit/log"
+	"github.com/trellis-go/trellis/kit/wire"
 )
 
 // Bounds on what a client may take of a server.
@@ -39,6 +40,8 @@ func newServer(h http.Handler, logger log.Logger) *http.Server {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		HTTP2:             http2,
+		ConnState:         wire.State,
 		ErrorLog:          stdlog.New(log.NewStdlibAdapter(logger), "", 0),
 	}
 }
@@ -56,9 +59,28 @@ func (l slowListener) Accept() (net.Conn, error) {
 	return &slowConn{Conn: c}, nil
 }
 
+// guardedListener's connections hand up only requests that can be read in one way.
+type guardedListener struct{ net.Listener }
+
+func (l guardedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return wire.Guard(c, maxHeader), nil
+}
+
 type slowConn struct {
 	net.Conn
 	until time.Time // the deadline that is set
+}
+
+// CloseWrite tells the client that no more will come.
+func (c *slowConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }
 
 // writePiece is how much the client must take in within writeTimeout.

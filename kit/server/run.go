@@ -59,7 +59,7 @@ func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 		if err := p.start(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.app.Name, err)
 		}
-		fmt.Fprintf(out, "%-8s http://%s  %s\n", s.app.Name, s.ln.Addr(), cmp.Or(s.env.Store, s.app.Doc))
+		fmt.Fprintf(out, "%-8s %s://%s  %s\n", s.app.Name, s.scheme(), s.ln.Addr(), cmp.Or(s.env.Store, s.app.Doc))
 	}
 	select {
 	case err := <-p.failed:
@@ -101,9 +101,15 @@ func (p *process) start(ctx context.Context, s *service) (err error) {
 	if err != nil {
 		return err
 	}
+	ln := net.Listener(guardedListener{s.ln})
+	if s.env.certificate != nil {
+		handler = tellTLS(handler)
+		ln = secure(s.ln, s.env.certificate)
+	}
 	s.server = newServer(handler, s.env.Logger)
+	s.server.ConnContext = connContext
 	go func() {
-		if err := s.server.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			p.failed <- fmt.Errorf("%s: %w", s.app.Name, err)
 		}
 	}()
@@ -111,8 +117,16 @@ func (p *process) start(ctx context.Context, s *service) (err error) {
 	s.leave, err = p.registry.Register(ctx, discovery.Instance{
 		Service: s.app.Name, Addr: advertise, Tags: s.app.tags(),
 		Version: cmp.Or(p.common.Version, built()), Zone: p.common.Zone, Weight: int(s.own.Weight),
+		TLS: s.env.certificate != nil,
 	})
 	return err
+}
+
+func (s *service) scheme() string {
+	if s.env.certificate != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // built is the version that the binary was built from.
