@@ -11,6 +11,6 @@ import (
 // does not wait for real timeouts.
 func Serve(ln net.Listener, h http.Handler, logger log.Logger) *http.Server {
 	s := newServer(h, logger)
-	go func() { _ = s.Serve(slowListener{ln}) }()
+	go func() { _ = s.Serve(guardedListener{slowListener{ln}}) }()
 	return s
 }
