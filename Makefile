@@ -25,7 +25,7 @@ import: ## take over a legacy database: make import FROM=FILE [DRY=-dry-run]
 	$(BIN)/auth import $(DRY) "$(FROM)"
 	$(BIN)/notes import $(DRY) "$(FROM)"
 
-tools: ## get what the tests need: PostgreSQL, Consul
+tools: ## get what the tests need: PostgreSQL, Redis, Consul
 	go run ./kit/testenv/tools
 
 check: ## gofmt, go vet, staticcheck
@@ -39,7 +39,7 @@ test: tools check ## run every test, against real servers
 short: ## run the tests that need no servers
 	go test -short ./...
 
-bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## run the benchmarks; the gateway's is beside nginx and haproxy (Debian's, if installed) and Caddy (built once)
+	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 .PHONY: help build run run-real import tools check test short bench

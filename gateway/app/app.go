@@ -12,12 +12,14 @@ import (
 	"github.com/trellis-go/trellis/gateway"
 	"github.com/trellis-go/trellis/gateway/status"
 	"github.com/trellis-go/trellis/gateway/traffic"
+	"github.com/trellis-go/trellis/kit/redis"
 	"github.com/trellis-go/trellis/kit/server"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
 type config struct {
 	Traffic string            `env:"TRAFFIC" default:"" takes:"a YAML file, or nothing" doc:"which version gets which share of requests, shadows, timeouts and limits; read again when it changes"`
+	Redis   string            `env:"REDIS" default:"" schemes:"redis rediss unix" takes:"redis://HOST:PORT, rediss://…, or nothing" doc:"where limits are kept that hold across gateways; without it each gateway has its own"`
 	TLSCert string            `env:"TLS_CERT" default:"" takes:"a PEM file, or nothing" doc:"the chain of certificates with which the gateway speaks TLS and HTTP/2; read again when it changes"`
 	TLSKey  string            `env:"TLS_KEY" default:"" takes:"a PEM file, or nothing" doc:"its key"`
 	Admin   server.Address    `env:"ADMIN" default:"127.0.0.1:9000" takes:"HOST:PORT" doc:"where the gateway's status page and /metrics are, away from the world"`
@@ -35,6 +37,14 @@ func assemble(_ context.Context, env *server.Env, c config) (http.Handler, error
 	var recent status.Recent
 	stack := env.Stack()
 	stack.Logger = recent.Logger(env.Logger)
+	if c.Redis != "" {
+		client, err := redis.Open(c.Redis)
+		if err != nil {
+			return nil, fmt.Errorf("GATEWAY_REDIS: %w", err)
+		}
+		env.OnStop(client.Close)
+		stack.Limiter = redis.NewLimiter(client, stack.Limiter, env.Logger)
+	}
 	rules, err := openTraffic(env, c.Traffic)
 	if err != nil {
 		return nil, err

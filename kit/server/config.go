@@ -110,7 +110,7 @@ func load(vars []variable, config any) error {
 
 func (v variable) set(field reflect.Value, text string) error {
 	got := strconv.Quote(text)
-	if len(v.schemes) > 0 {
+	if len(v.schemes) > 0 && text+v.Default != "" {
 		scheme, rest, ok := strings.Cut(text, ":")
 		if !ok || !slices.Contains(v.schemes, scheme) {
 			return fmt.Errorf("%s: got %q, takes %s", v.Name, scheme+":…", v.Takes)

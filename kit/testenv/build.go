@@ -15,10 +15,23 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
+// tool is a program that is built once, from its Go module, into the cache.
+type tool struct {
+	name, version string
+	variable      string                                       // of the environment: names one to use instead
+	takes         string                                       // how long the build does
+	build         func(ctx context.Context, work string) error // makes work/name
+}
+
 const (
 	consulModule  = "github.com/hashicorp/consul"
 	consulVersion = "1.22.3" // of 1.21 and 1.22 the only one whose modules are all published
 )
+
+var consul = tool{
+	name: "consul", version: consulVersion,
+	variable: consulVariable, takes: "about six minutes on two cores", build: buildConsul,
+}
 
 // ConsulBinary returns the path of a Consul: the one that
 // TRELLIS_TEST_CONSUL_BIN names; or the one in the cache (TRELLIS_CACHE, or
@@ -26,9 +39,23 @@ const (
 // it builds into the cache from Consul's Go module. That takes minutes, says
 // so on standard error, and is done by one process while the others wait.
 func ConsulBinary(ctx context.Context) (string, error) {
-	if path := os.Getenv(consulVariable); path != "" {
+	binary, err := consul.binary(ctx)
+	if err != nil {
+		return "", fmt.Errorf(`testenv: Consul is missing: %w
+Either
+  make it build: make tools (it needs Go and the network; Consul's sources are Go modules)
+  or install Consul, so that it is in PATH, or set %s to where it is; with Docker on Linux:
+    docker run --rm --entrypoint cat hashicorp/consul:%[3]s /bin/consul >consul && chmod +x consul
+    export %[2]s=$PWD/consul`, err, consulVariable, consulVersion)
+	}
+	return binary, nil
+}
+
+// binary returns the tool's path, and builds it if there is none.
+func (t tool) binary(ctx context.Context) (string, error) {
+	if path := os.Getenv(t.variable); path != "" {
 		if !executable(path) {
-			return "", fmt.Errorf("testenv: %s is %q, which is not a program", consulVariable, path)
+			return "", fmt.Errorf("%s is %q, which is not a program", t.variable, path)
 		}
 		return path, nil
 	}
@@ -36,20 +63,15 @@ func ConsulBinary(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(cache, "consul-"+consulVersion)
+	binary := filepath.Join(cache, t.name+"-"+t.version)
 	if executable(binary) {
 		return binary, nil
 	}
-	if path, err := exec.LookPath("consul"); err == nil {
+	if path, err := exec.LookPath(t.name); err == nil {
 		return filepath.Abs(path)
 	}
-	if err := buildConsulOnce(ctx, binary); err != nil {
-		return "", fmt.Errorf(`testenv: Consul is missing, and building it failed: %w
-Either
-  make it build: make tools (it needs Go and the network; Consul's sources are Go modules)
-  or install Consul, so that it is in PATH, or set %s to where it is; with Docker on Linux:
-    docker run --rm --entrypoint cat hashicorp/consul:%[3]s /bin/consul >consul && chmod +x consul
-    export %[2]s=$PWD/consul`, err, consulVariable, consulVersion)
+	if err := t.buildOnce(ctx, binary); err != nil {
+		return "", fmt.Errorf("building it failed: %w", err)
 	}
 	return binary, nil
 }
@@ -73,8 +95,8 @@ func cacheFolder() (string, error) {
 	return dir, nil
 }
 
-// buildConsulOnce builds the file binary unless another process does so first.
-func buildConsulOnce(ctx context.Context, binary string) error {
+// buildOnce builds the file binary unless another process does so first.
+func (t tool) buildOnce(ctx context.Context, binary string) error {
 	if _, err := exec.LookPath("go"); err != nil {
 		return err
 	}
@@ -86,17 +108,17 @@ func buildConsulOnce(ctx context.Context, binary string) error {
 	if executable(binary) {
 		return nil
 	}
-	fmt.Fprintf(os.Stderr, "testenv: building Consul %s once, about six minutes on two cores…\n", consulVersion)
+	fmt.Fprintf(os.Stderr, "testenv: building %s %s once, %s…\n", t.name, t.version, t.takes)
 	begin := time.Now()
 	work := binary + ".build" // ours while we hold the lock
 	if err := errors.Join(os.RemoveAll(work), os.Mkdir(work, 0o755)); err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	if err := buildConsul(ctx, work); err != nil {
+	if err := t.build(ctx, work); err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(work, "consul"), binary); err != nil {
+	if err := os.Rename(filepath.Join(work, t.name), binary); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "testenv: built %s in %s\n", binary, time.Since(begin).Round(time.Second))
@@ -169,11 +191,11 @@ func wrapModule(upstream []byte) ([]byte, error) {
 }
 
 // goCommand runs the go command in dir, apart from any module or workspace
-// around it, and returns what it prints.
+// around it, and returns what it prints. What it installs goes to dir.
 func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "CGO_ENABLED=0", "GOBIN="+dir)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

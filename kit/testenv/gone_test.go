@@ -21,6 +21,7 @@ const childVariable = "TESTENV_TEST_CHILD"
 func TestChild(t *testing.T) {
 	start := map[string]func(context.Context, string, int) (*Server, error){
 		"PostgreSQL": StartPostgres,
+		"Redis":      StartRedis,
 		"Consul":     StartConsul,
 	}[os.Getenv(childVariable)]
 	if start == nil {

@@ -19,8 +19,11 @@ const (
 	// postgresVariable is the URL of a server where databases may be created;
 	// without it each test process has a server of its own.
 	postgresVariable = "TRELLIS_TEST_POSTGRES"
-	consulVariable   = "TRELLIS_TEST_CONSUL_BIN"
-	cacheVariable    = "TRELLIS_CACHE"
+	// redisVariable is the URL of a server whose databases, but for the first,
+	// may be emptied; without it each test process has a server of its own.
+	redisVariable  = "TRELLIS_TEST_REDIS"
+	consulVariable = "TRELLIS_TEST_CONSUL_BIN"
+	cacheVariable  = "TRELLIS_CACHE"
 )
 
 // buildTimeout bounds the start of a server that may have to be built first.
@@ -33,6 +36,18 @@ var sharedPostgres = sync.OnceValues(func() (string, error) {
 		return given, nil
 	}
 	s, err := StartPostgres(context.Background(), "", 0)
+	if err != nil {
+		return "", err
+	}
+	return s.URL, nil
+})
+
+// sharedRedis is the same for Redis.
+var sharedRedis = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv(redisVariable); given != "" {
+		return given, nil
+	}
+	s, err := StartRedis(context.Background(), "", 0)
 	if err != nil {
 		return "", err
 	}
@@ -67,6 +82,39 @@ func PostgresServer(t testing.TB) *Server {
 	t.Helper()
 	skipIfShort(t, "PostgreSQL")
 	s, err := StartPostgres(context.Background(), "", 0)
+	return own(t, s, err)
+}
+
+// Redis returns the URL of a logical database that is empty and the test's own,
+// and is emptied when the test ends. The server is this process's own, shared
+// by all its tests, unless TRELLIS_TEST_REDIS names another; what a server has
+// beside databases (scripts, channels) is shared too. With -short the test is
+// skipped.
+func Redis(t testing.TB) string {
+	t.Helper()
+	skipIfShort(t, "Redis")
+	server, err := sharedRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database, release, err := claimDatabase(context.Background(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	})
+	return database
+}
+
+// RedisServer returns a server of the test's own, for tests that take the
+// server away; it ends with the test. With -short the test is skipped.
+func RedisServer(t testing.TB) *Server {
+	t.Helper()
+	skipIfShort(t, "Redis")
+	s, err := StartRedis(context.Background(), "", 0)
 	return own(t, s, err)
 }
 

@@ -2,8 +2,9 @@
 //
 //	go run ./kit/testenv/tools
 //
-// PostgreSQL it installs from Debian's packages, if apt-get is there and we
-// are root or may become root without a password. Consul it builds from its Go
+// PostgreSQL and Redis it installs from Debian's packages, if apt-get is there
+// and we are root or may become root without a password. These start services
+// of the system's (Redis on port 6379), which the tests leave alone. Consul it builds from its Go
 // module into the user's cache folder; the first time that takes minutes.
 // Where it can do neither it says what to do instead.
 package main
@@ -36,6 +37,7 @@ var needs = []struct {
 	pkg  string                                // the Debian package that has it; "" if find gets it itself
 }{
 	{func(context.Context) (string, error) { return testenv.PostgresBinaries() }, "postgresql"},
+	{func(context.Context) (string, error) { return testenv.RedisBinary() }, "redis-server"},
 	{testenv.ConsulBinary, ""},
 }
 
