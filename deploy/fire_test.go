@@ -310,6 +310,8 @@ func notRepeatable(n int) func(call) bool {
 func TestUnderFire(t *testing.T) {
 	s := newScene(t)
 
+	t.Run("end a session", s.endSession)
+
 	// Each process is told to stop, and started again, and no call is lost.
 	t.Run("rolling restart", func(t *testing.T) {
 		l := s.load()
