@@ -44,7 +44,8 @@ const (
 // What no instance has heard of goes to another. What may be repeated (a read,
 // a request with an Idempotency-Key, or one whose Sending says so) does so too
 // after 502, 503, 504 or no answer, never to the same instance, up to three
-// times; retries are at most a tenth of the calls. A service without an
+// times, and not before the time that a Retry-After names; retries are at most
+// a tenth of the calls. A service without an
 // instance that can be reached is a fault Unavailable, "no_instance", at once;
 // only when a service is called for the first time may it take a second to
 // learn that. An answer that doesn't begin in time is a fault Timeout,
@@ -104,7 +105,7 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	resp, err := p.send(r, SendingOf(r))
+	resp, err := p.send(r)
 	if err != nil {
 		return nil, err
 	}

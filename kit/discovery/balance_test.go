@@ -88,68 +88,74 @@ func unavailable(t *testing.T, err error) {
 
 func TestBalanceByLoad(t *testing.T) {
 	t.Parallel()
-	net := new(fleet)
-	m := notes(t, "a:1", "b:1", "c:1")
-	b := discovery.Balance(m, discovery.Via(net))
-	defer b.Close()
-	var open []io.Closer
-	for range 300 {
-		resp, err := b.RoundTrip(get(t, "http://notes/"))
-		must(t, err)
-		open = append(open, resp.Body)
-	}
-	for _, addr := range []string{"a:1", "b:1", "c:1"} {
-		if n := net.requests(addr); n < 90 || n > 110 { // at random it would be 100 ± 25
-			t.Errorf("%s has %d of 300 requests in flight", addr, n)
+	synctest.Test(t, func(t *testing.T) { // where no request takes longer than another
+		net := new(fleet)
+		m := notes(t, "a:1", "b:1", "c:1")
+		b := discovery.Balance(m, discovery.Via(net))
+		defer m.Close()
+		defer b.Close()
+		var open []io.Closer
+		for range 300 {
+			resp, err := b.RoundTrip(get(t, "http://notes/"))
+			must(t, err)
+			open = append(open, resp.Body)
 		}
-	}
-	for _, body := range open {
-		body.Close()
-		body.Close()
-	}
-	leave := join(t, m, discovery.Instance{Service: "notes", Addr: "d:1"})
-	defer leave()
-	eventually(t, "a new one gets as much as the others", func() bool {
-		resp, err := b.RoundTrip(get(t, "http://notes/"))
-		must(t, err)
-		resp.Body.Close()
-		return net.requests("d:1") > 20
+		for _, addr := range []string{"a:1", "b:1", "c:1"} {
+			if n := net.requests(addr); n < 90 || n > 110 { // at random it would be 100 ± 25
+				t.Errorf("%s has %d of 300 requests in flight", addr, n)
+			}
+		}
+		for _, body := range open {
+			body.Close()
+			body.Close()
+		}
+		leave := join(t, m, discovery.Instance{Service: "notes", Addr: "d:1"})
+		defer leave()
+		eventually(t, "a new one gets as much as the others", func() bool {
+			resp, err := b.RoundTrip(get(t, "http://notes/"))
+			must(t, err)
+			resp.Body.Close()
+			return net.requests("d:1") > 20
+		})
 	})
 }
 
 func TestBalancePrefersTheIdle(t *testing.T) {
 	t.Parallel()
-	net := new(fleet)
-	m := notes(t, "a:1", "b:1")
-	b := discovery.Balance(m, discovery.Via(net))
-	defer b.Close()
-	busy, err := b.RoundTrip(get(t, "http://notes/"))
-	must(t, err)
-	defer busy.Body.Close()
-	call := func() {
-		resp, err := b.RoundTrip(get(t, "http://notes/"))
+	synctest.Test(t, func(t *testing.T) { // where no request takes longer than another
+		net := new(fleet)
+		m := notes(t, "a:1", "b:1")
+		b := discovery.Balance(m, discovery.Via(net))
+		defer m.Close()
+		defer b.Close()
+		busy, err := b.RoundTrip(get(t, "http://notes/"))
 		must(t, err)
-		resp.Body.Close()
-	}
-	for range 100 {
-		call()
-	}
-	idle := "a:1"
-	if net.requests("b:1") == 100 {
-		idle = "b:1"
-	}
-	if n := net.requests(idle); n != 100 {
-		t.Fatalf("the idle one got %d requests of 100", n)
-	}
+		defer busy.Body.Close()
+		call := func() {
+			resp, err := b.RoundTrip(get(t, "http://notes/"))
+			must(t, err)
+			resp.Body.Close()
+		}
+		for range 100 {
+			call()
+		}
+		idle := "a:1"
+		if net.requests("b:1") == 100 {
+			idle = "b:1"
+		}
+		if n := net.requests(idle); n != 100 {
+			t.Fatalf("the idle one got %d requests of 100", n)
+		}
 
-	join(t, m, discovery.Instance{Service: "notes", Addr: "c:1"})
-	eventually(t, "a third one is there", func() bool { call(); return net.requests("c:1") > 0 })
-	for range 100 {
-		call()
-	}
-	if n := net.requests("a:1") + net.requests("b:1") - net.requests(idle); n > 50 { // at random it would be a third of thousands
-		t.Errorf("what is in flight was forgotten when a third one came: the busy one got %d more", n)
-	}
+		join(t, m, discovery.Instance{Service: "notes", Addr: "c:1"})
+		eventually(t, "a third one is there", func() bool { call(); return net.requests("c:1") > 0 })
+		for range 100 {
+			call()
+		}
+		if n := net.requests("a:1") + net.requests("b:1") - net.requests(idle); n > 50 { // at random it would be a third of thousands
+			t.Errorf("what is in flight was forgotten when a third one came: the busy one got %d more", n)
+		}
+	})
 }
 
 // late is a registry that tells its first news when asked to.

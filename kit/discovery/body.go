@@ -13,31 +13,31 @@ const maxReplay = 64 << 10
 
 // replay lends a request's body to one try after another of sending it. What
 // a try reads is kept for the next, as long as it isn't more than maxReplay.
-// The body itself stays open until close.
+// The body itself stays open until close, or after settle until the last try
+// is done with it.
 type replay struct {
-	mu   sync.Mutex // held while the body is read
+	mu   sync.Mutex // held while the body is read, which may take as long as the client likes
 	src  io.ReadCloser
 	kept []byte
+	read int   // of src
 	err  error // that ended the body
-	lost bool  // more was read than is kept
 
+	lost    atomic.Bool // more was read than is kept
+	closed  atomic.Bool
 	current atomic.Pointer[loan]
 }
 
 // lend returns the body from its beginning, and takes it back from whoever
-// has it. It is not to be called unless again says so.
+// has it, even while that one reads.
 func (b *replay) lend() io.ReadCloser {
 	l := &loan{body: b}
 	b.current.Store(l)
 	return l
 }
 
-// again tells whether the body can be sent once more from its beginning.
-func (b *replay) again() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !b.lost
-}
+// again tells whether the body can be sent once more from its beginning. If
+// it is being read, that may cease to be so; the next loan's reader is told then.
+func (b *replay) again() bool { return !b.lost.Load() }
 
 // failed tells whether the body broke off: its reader's fault, nobody else's.
 func (b *replay) failed() bool {
@@ -51,12 +51,18 @@ func (b *replay) failed() bool {
 // close closes the body: no other try will be made.
 func (b *replay) close() {
 	b.current.Store(nil)
-	b.src.Close()
+	b.closeSource()
 }
 
 // settle leaves the body to the last try, with which it closes.
 func (b *replay) settle() {
 	if l := b.current.Load(); l != nil && l.state.Swap(lastLoan) == loanClosed {
+		b.closeSource()
+	}
+}
+
+func (b *replay) closeSource() {
+	if b.closed.CompareAndSwap(false, true) {
 		b.src.Close()
 	}
 }
@@ -74,7 +80,10 @@ const (
 	lastLoan
 )
 
-var errTakenBack = errors.New("discovery: the request is sent elsewhere by now")
+var (
+	errTakenBack = errors.New("discovery: the request is sent elsewhere by now")
+	errNotKept   = errors.New("discovery: the body is too large to be sent again")
+)
 
 func (l *loan) Read(p []byte) (n int, err error) {
 	b := l.body
@@ -87,26 +96,29 @@ func (l *loan) Read(p []byte) (n int, err error) {
 		n = copy(p, b.kept[l.at:])
 		l.at += n
 		return n, nil
+	case l.at < b.read:
+		return 0, errNotKept
 	case b.err != nil:
 		return 0, b.err
 	}
 	n, b.err = b.src.Read(p)
-	if len(b.kept)+n > maxReplay {
-		b.lost, b.kept = true, nil
-		l.at = 0
-	} else if !b.lost {
+	b.read += n
+	l.at = b.read
+	if b.read > maxReplay {
+		b.kept = nil
+		b.lost.Store(true)
+	} else {
 		b.kept = append(b.kept, p[:n]...)
-		l.at += n
 	}
 	return n, b.err
 }
 
 // Close is called by a transport, perhaps long after it returned.
 func (l *loan) Close() error {
-	if l.state.CompareAndSwap(loanOpen, loanClosed) || l.state.Load() == loanClosed {
-		return nil
+	if !l.state.CompareAndSwap(loanOpen, loanClosed) && l.state.Load() == lastLoan {
+		l.body.closeSource()
 	}
-	return l.body.src.Close()
+	return nil
 }
 
 func closeBody(r *http.Request) {
@@ -125,7 +137,8 @@ func answerBody(body io.ReadCloser, t *try) io.ReadCloser {
 	if w, ok := body.(io.Writer); ok {
 		return &switchedBody{readBody{body, t}, w}
 	}
-	return &readBody{body, t}
+	t.answer = readBody{body, t}
+	return &t.answer
 }
 
 type readBody struct {

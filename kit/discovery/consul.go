@@ -28,6 +28,7 @@ import (
 type Consul struct {
 	client *api.Client
 	http   *http.Client // client's own
+	token  bool         // whether it has one
 	logger log.Logger
 	life   context.Context // ends with Close
 	end    context.CancelFunc
@@ -50,7 +51,7 @@ func NewConsul(config *api.Config, logger log.Logger) (*Consul, error) {
 	if logger == nil {
 		logger = log.NewNopLogger()
 	}
-	c := &Consul{client: client, http: config.HttpClient, logger: logger, boards: map[string]*board{}}
+	c := &Consul{client: client, http: config.HttpClient, token: config.Token != "", logger: logger, boards: map[string]*board{}}
 	c.life, c.end = context.WithCancel(context.Background())
 	return c, nil
 }

@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -39,6 +40,9 @@ func (c *Consul) watch(b *board, ask question, logger log.Logger) {
 	)
 	for pace.Wait(c.life) == nil {
 		found, next, err := c.ask(ask, index, belief.recheck(time.Now()))
+		if err == nil && index == 0 && len(found)+len(belief.now) == 0 {
+			err = c.mayRead()
+		}
 		switch {
 		case c.life.Err() != nil:
 			return
@@ -81,6 +85,21 @@ func (c *Consul) ask(ask question, index uint64, wait time.Duration) ([]Instance
 		return nil, 0, errors.New("CONSUL_HTTP_TOKEN may not read this")
 	}
 	return found, max(meta.LastIndex, 1), nil // asked to wait for more than 0, Consul wouldn't wait
+}
+
+// mayRead tells whether an empty answer is to be believed. To who has no token
+// Consul doesn't say that there is something to be seen with one.
+func (c *Consul) mayRead() error {
+	if c.token {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(c.life, answerTime)
+	defer cancel()
+	_, err := c.client.Raw().Query("/v1/agent/self", new(any), new(api.QueryOptions).WithContext(ctx))
+	if status, ok := errors.AsType[api.StatusError](err); ok && status.Code == http.StatusForbidden {
+		return errors.New("Consul shows nothing without a token: set CONSUL_HTTP_TOKEN")
+	}
+	return nil
 }
 
 // belief is what to make of Consul's answers. While it stays up they are the

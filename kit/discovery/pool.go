@@ -1,9 +1,11 @@
 package discovery
 
 import (
+	"context"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +40,11 @@ type pool struct {
 	targets atomic.Pointer[[]*target]
 	even    atomic.Bool // the instances are alike in weight and zone
 	leaving []*target   // left the registry, and have requests in flight; follow's own
+
+	ejecting sync.Mutex     // one at a time, lest two together be more than half
+	probes   sync.WaitGroup // follow's own
+	life     context.Context
+	end      context.CancelFunc
 }
 
 func newPool(service string, b *Balancer) *pool {
@@ -50,6 +57,7 @@ func newPool(service string, b *Balancer) *pool {
 		done:    make(chan struct{}),
 		known:   make(chan struct{}),
 	}
+	p.life, p.end = context.WithCancel(context.Background())
 	p.budget.tenths.Store(budgetStart)
 	go p.follow()
 	p.unwatch = b.registry.Watch(service, p.updates)
@@ -59,12 +67,14 @@ func newPool(service string, b *Balancer) *pool {
 func (p *pool) close() {
 	p.unwatch()
 	close(p.updates)
+	p.end()
 	<-p.done
 }
 
 // follow keeps up with the registry, and looks after the instances.
 func (p *pool) follow() {
 	defer close(p.done)
+	defer p.probes.Wait()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
@@ -98,19 +108,28 @@ func (p *pool) update(u Update) {
 			p.leaving = append(p.leaving, t)
 		}
 	}
-	p.even.Store(!slices.ContainsFunc(next, func(t *target) bool { return t.Weight != next[0].Weight || t.Zone != next[0].Zone }))
+	p.even.Store(!slices.ContainsFunc(u.Instances, func(i Instance) bool {
+		return i.Weight != u.Instances[0].Weight || i.Zone != u.Instances[0].Zone
+	}))
 	if p.targets.Swap(&next); was == nil {
 		close(p.known)
 	}
 }
 
-// target keeps one that stays, for what is known of it. Another version at
-// the same address is another instance.
+// target keeps one that stays, for what is known of it. One that is back
+// before all its requests have ended takes those up, but may be a new process.
 func (p *pool) target(i Instance, old []*target) *target {
-	for _, t := range old {
-		if t.Instance.equal(i) {
-			return t
-		}
+	same := func(t *target) bool { return t.is(i) }
+	if n := slices.IndexFunc(old, same); n >= 0 {
+		old[n].list(i)
+		return old[n]
+	}
+	if n := slices.IndexFunc(p.leaving, same); n >= 0 {
+		t := p.leaving[n]
+		p.leaving = slices.Delete(p.leaving, n, n+1)
+		t.list(i)
+		t.cool(time.Now())
+		return t
 	}
 	return newTarget(i, p.via, p.logger, len(old) == 0)
 }
@@ -127,50 +146,81 @@ func (p *pool) all() []*target {
 // by their weights, the second only if it is clearly cheaper (Mitzenmacher,
 // "The Power of Two Choices in Randomized Load Balancing", 2001). It comes with
 // what is to be told once how it went. When every instance is out, the one
-// that was put out first gets the request; nil means that there is none.
+// whose time is over first gets the request; nil means that there is none.
 func (p *pool) pick(how *Sending, tried []*target) (*target, func(bool)) {
-	all := p.all()
-	if len(all) == 1 && len(tried) == 0 && !how.Copy { // whatever is known of it
-		if done, err := all[0].breaker.Allow(); err == nil {
-			return all[0], done
-		}
-		return nil, nil
-	}
-	if t := p.pickEven(all, how, tried); t != nil {
+	if t := p.pickEasily(how, tried); t != nil {
 		if done, err := t.breaker.Allow(); err == nil {
 			return t, done
 		}
 	}
 	var space [16]candidate
-	for c := p.candidates(space[:0], all, how, tried); len(c) > 0; {
-		i := choose(c)
-		t := c[i].target
+	for {
+		c := p.candidates(space[:0], how, tried)
+		if len(c) == 0 {
+			return nil, nil
+		}
+		t := c[choose(c)].target
 		if done, err := t.breaker.Allow(); err == nil {
 			return t, done
 		}
-		c = slices.Delete(c, i, i+1)
+		tried = append(slices.Clip(tried), t)
 	}
-	return nil, nil
 }
 
-// pickEven is pick for the common case, without a look at all instances: any
-// would do, and the two that chance draws are in good order. Else it is nil.
-func (p *pool) pickEven(all []*target, how *Sending, tried []*target) *target {
-	if !p.even.Load() || len(all) < 2 || len(tried) > 0 || how.Version != "" || len(how.Except) > 0 {
+// pickEasily is pick for the common cases, without a look at all instances:
+// there is one only, or all are alike. Else it is nil.
+func (p *pool) pickEasily(how *Sending, tried []*target) *target {
+	all := p.all()
+	switch {
+	case len(tried) > 0 || how.Copy:
+		return nil
+	case len(all) == 1: // whatever is known of it
+		all[0].usable(time.Now())
+		return all[0]
+	case len(all) == 0 || !p.even.Load() || how.Version != "" || len(how.Except) > 0:
 		return nil
 	}
-	i, j := rand.IntN(len(all)), rand.IntN(len(all)-1)
-	if j >= i {
-		j++
-	}
-	a, b := all[i], all[j]
-	if !a.plain.Load() || !b.plain.Load() {
+	now := time.Now()
+	i, a := drawEven(all, len(all), now)
+	if i < 0 {
 		return nil
 	}
-	if (candidate{b, 1}).better(candidate{a, 1}, time.Now()) {
-		return b
+	j, b := drawEven(all, i, now)
+	if j < 0 {
+		return nil
 	}
-	return a
+	if b.better(a, now) {
+		return b.target
+	}
+	return a.target
+}
+
+// drawEven draws one of instances of the same weight, but for the one at
+// besides. It rejects what it drew unless that is in good order, and a cold
+// one as often as its share is less. After a while it gives up: -1, or if it
+// is about the second, for which chance matters less, a cold one.
+func drawEven(all []*target, besides int, now time.Time) (int, candidate) {
+	n, cold := len(all), -1
+	if besides < n {
+		n--
+	}
+	for range 4 {
+		i := rand.IntN(n)
+		if i >= besides {
+			i++
+		}
+		if !all[i].usable(now) {
+			continue
+		}
+		if warmth := all[i].warmth(now); warmth == 1 || rand.Float64() < warmth {
+			return i, candidate{all[i], warmth}
+		}
+		cold = i
+	}
+	if cold < 0 || besides == len(all) {
+		return -1, candidate{}
+	}
+	return cold, candidate{all[cold], all[cold].warmth(now)}
 }
 
 // candidate is an instance that a request may be sent to, and its share.
@@ -179,30 +229,37 @@ type candidate struct {
 	weight float64
 }
 
-func (p *pool) candidates(c []candidate, all []*target, how *Sending, tried []*target) []candidate {
-	now := time.Now()
+// candidates are those in good order among the instances that how allows and
+// that were not tried, or if there is none the first to be back.
+func (p *pool) candidates(c []candidate, how *Sending, tried []*target) []candidate {
+	now, all := time.Now(), p.all()
+	untried := func(t *target) bool { return !slices.Contains(tried, t) }
+	only := how.Version != "" && (how.Copy || slices.ContainsFunc(all, func(t *target) bool {
+		return t.version == how.Version && untried(t) && t.usable(now)
+	}))
+	most := !only && slices.ContainsFunc(all, func(t *target) bool { return !slices.Contains(how.Except, t.version) })
 	var first *target // of those that are out
-	near := false
-	only := how.Version != "" && (how.Copy || slices.ContainsFunc(all, func(t *target) bool { return t.Version == how.Version }))
-	most := !only && slices.ContainsFunc(all, func(t *target) bool { return !slices.Contains(how.Except, t.Version) })
+	near := 0
 	for _, t := range all {
 		switch {
-		case slices.Contains(tried, t), only && t.Version != how.Version, most && slices.Contains(how.Except, t.Version):
+		case !untried(t), only && t.version != how.Version, most && slices.Contains(how.Except, t.version):
 		case t.usable(now):
-			near = near || t.Zone == p.zone
-			c = append(c, candidate{t, t.weight(now)})
-		case first == nil || t.outUntil.Load() < first.outUntil.Load():
+			if c = append(c, candidate{t, t.weight(now)}); t.listed.Load().Zone == p.zone {
+				near++
+			}
+		case !t.open() && (first == nil || t.outUntil.Load() < first.outUntil.Load()):
 			first = t
 		}
 	}
 	if len(c) == 0 && first != nil {
 		return append(c, candidate{first, 1})
 	}
-	if near && p.zone != "" {
-		for i := range c {
-			if c[i].Zone != p.zone {
-				c[i].weight *= far
-			}
+	if p.zone == "" || near == 0 || near == len(c) {
+		return c
+	}
+	for i := range c {
+		if c[i].listed.Load().Zone != p.zone {
+			c[i].weight *= far
 		}
 	}
 	return c
@@ -212,7 +269,7 @@ func (p *pool) candidates(c []candidate, all []*target, how *Sending, tried []*t
 // whether it is in good order.
 func (p *pool) another(how *Sending, tried []*target) (there, good bool) {
 	var space [16]candidate
-	c := p.candidates(space[:0], p.all(), how, tried)
+	c := p.candidates(space[:0], how, tried)
 	return len(c) > 0, len(c) > 0 && c[0].usable(time.Now())
 }
 

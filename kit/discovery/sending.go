@@ -20,11 +20,12 @@ type Sending struct {
 	Hedge *Hedge
 
 	// Timeout is how long the answer may take to begin, all tries together; 30
-	// seconds when 0.
+	// seconds when 0. It is over already when negative.
 	Timeout time.Duration
 
 	// Version names the version whose instances are to get the request, as
-	// long as there are any; "" is every version but those in Except.
+	// long as one of them is in order and wasn't tried; "" is every version but
+	// those in Except, which get it only when there is no other instance.
 	Version string
 	Except  []string
 
@@ -45,8 +46,13 @@ func (s *Sending) With(ctx context.Context) context.Context {
 
 // SendingOf returns the request's Sending, or a new one that says nothing.
 func SendingOf(r *http.Request) *Sending {
-	if s, ok := r.Context().Value(sendingKey{}).(*Sending); ok {
+	if s, ok := sendingIn(r.Context()); ok {
 		return s
 	}
 	return new(Sending)
+}
+
+func sendingIn(ctx context.Context) (s *Sending, ok bool) {
+	s, ok = ctx.Value(sendingKey{}).(*Sending)
+	return s, ok
 }

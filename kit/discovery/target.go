@@ -1,8 +1,6 @@
 package discovery
 
 import (
-	"context"
-	"errors"
 	"math"
 	"net/http"
 	"sync"
@@ -32,51 +30,63 @@ const (
 	brokenFor   = time.Second
 )
 
-// target is one instance, as requests are sent to it.
+// target is one instance, as requests are sent to it. What is known of it
+// stays while its address and version do.
 type target struct {
-	Instance
-	via     http.RoundTripper
-	logger  log.Logger
-	breaker *gobreaker.TwoStepCircuitBreaker
+	addr, version string
+	via           http.RoundTripper
+	logger        log.Logger
+	breaker       *gobreaker.TwoStepCircuitBreaker
+	listed        atomic.Pointer[Instance] // as the registry has it: weight, zone and tags may change
 
 	inFlight atomic.Int64
 	requests atomic.Uint64
 	failures atomic.Uint64
-	outUntil atomic.Int64 // in Unix nanoseconds; 0 while it is sent requests
-	plain    atomic.Bool  // it is neither out nor broken, and warm
+	outUntil atomic.Int64  // in Unix nanoseconds; 0 while it is sent requests
+	warmFrom atomic.Int64  // in Unix nanoseconds; 0 when it is warm
+	latency  atomic.Uint64 // mean seconds until an answer begins, decaying; the bits of a float64
+	measured atomic.Int64  // when, in Unix nanoseconds; 0 for never
+	tripped  atomic.Bool   // the breaker has opened, and may have half-opened since
 	probing  atomic.Bool
-	tripped  atomic.Bool // the breaker has opened, and may have half-opened since
 
 	mu        sync.Mutex
-	why       State // it is out
-	warmFrom  time.Time
+	why       State             // it is out
 	waiting   map[*try]struct{} // for an answer
-	answered  time.Time         // the last time
-	latency   float64           // mean seconds until an answer begins, decaying
-	measured  time.Time
-	failing   float64 // share of failures, decaying with each request
-	judged    int     // requests since it came back, or began
-	ejected   int     // how many times lately
+	quiet     time.Time         // since when there has been no answer to anybody; zero when nobody asked
+	failing   float64           // share of failures, decaying with each request
+	judged    int               // requests since it came back, or began
+	ejected   int               // how many times lately
 	ejectedAt time.Time
+	since     time.Time // it came back: what began before says nothing of its latency
 }
 
 func newTarget(i Instance, via http.RoundTripper, logger log.Logger, warm bool) *target {
-	t := &target{Instance: i, via: via, waiting: map[*try]struct{}{}}
+	t := &target{addr: i.Addr, version: i.Version, via: via, waiting: map[*try]struct{}{}}
+	t.list(i)
 	t.logger = log.With(logger, "service", i.Service, "instance", i.Addr)
 	if !warm {
-		t.warmFrom = time.Now()
+		t.cool(time.Now())
 	}
 	t.breaker = gobreaker.NewTwoStepCircuitBreaker(gobreaker.Settings{
 		Timeout:     brokenFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= brokenAfter },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			t.tripped.Store(to != gobreaker.StateClosed)
-			t.plain.Store(false)
 			level.Warn(t.logger).Log("msg", "breaker", "from", from, "to", to)
 		},
 	})
 	return t
 }
+
+// is tells whether the instance is the one that the target stands for.
+func (t *target) is(i Instance) bool { return t.addr == i.Addr && t.version == i.Version }
+
+func (t *target) list(i Instance) {
+	i.Weight = max(i.Weight, 1)
+	t.listed.Store(&i)
+}
+
+func (t *target) cool(now time.Time) { t.warmFrom.Store(now.UnixNano()) }
 
 // usable tells whether the instance is to be sent requests.
 func (t *target) usable(now time.Time) bool {
@@ -86,22 +96,28 @@ func (t *target) usable(now time.Time) bool {
 		}
 		t.comeBack(until)
 	}
-	return !t.tripped.Load() || t.breaker.State() != gobreaker.StateOpen
+	return !t.open()
 }
 
-// putOut keeps requests away until a time. Reachable or not is no matter of
-// warmth: whoever could not be connected to comes back as it was.
+// open tells whether the breaker takes no requests.
+func (t *target) open() bool { return t.tripped.Load() && t.breaker.State() == gobreaker.StateOpen }
+
+// putOut keeps requests away until a time, unless they are longer already.
 func (t *target) putOut(why State, until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if until.UnixNano() <= t.outUntil.Load() {
+		return
+	}
 	if t.why != why {
 		level.Warn(t.logger).Log("msg", "instance is out", "why", why, "until", until)
 	}
 	t.why = why
-	t.plain.Store(false)
 	t.outUntil.Store(until.UnixNano())
 }
 
+// comeBack lets requests in again. Reachable or not is no matter of warmth:
+// whoever could not be connected to comes back as it was.
 func (t *target) comeBack(until int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -110,7 +126,10 @@ func (t *target) comeBack(until int64) {
 	}
 	level.Info(t.logger).Log("msg", "instance is back", "was", t.why)
 	if t.why != Unreachable {
-		t.warmFrom = time.Now()
+		t.since = time.Now()
+		t.cool(t.since)
+		t.latency.Store(0)
+		t.measured.Store(0)
 	}
 	t.why, t.failing, t.judged = "", 0, 0
 }
@@ -118,24 +137,18 @@ func (t *target) comeBack(until int64) {
 // weight is the share beside others' of an instance that is usable, as far as
 // it is warm.
 func (t *target) weight(now time.Time) float64 {
-	warmth := t.warmth(now)
-	if warmth == 1 && !t.tripped.Load() && !t.plain.Load() {
-		t.mu.Lock()
-		t.plain.Store(t.outUntil.Load() == 0 && !t.tripped.Load())
-		t.mu.Unlock()
-	}
-	return float64(t.Weight) * warmth
+	return float64(t.listed.Load().Weight) * t.warmth(now)
 }
 
 func (t *target) warmth(now time.Time) float64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.warmFrom.IsZero() {
+	from := t.warmFrom.Load()
+	if from == 0 {
 		return 1
 	}
-	share := max(coldShare, now.Sub(t.warmFrom).Seconds()/warmUp.Seconds())
+	share := max(coldShare, float64(now.UnixNano()-from)/float64(warmUp))
 	if share >= 1 {
-		t.warmFrom, share = time.Time{}, 1
+		t.warmFrom.CompareAndSwap(from, 0)
+		return 1
 	}
 	return share
 }
@@ -143,42 +156,8 @@ func (t *target) warmth(now time.Time) float64 {
 // recent is the mean latency in seconds. One that was measured long ago is
 // believed less and less, so that nobody is slow for ever.
 func (t *target) recent(now time.Time) float64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.latency*math.Exp(-now.Sub(t.measured).Seconds()/memory.Seconds()) + .0005
-}
-
-// try is one attempt at sending a request to an instance.
-type try struct {
-	ctx    context.Context
-	stop   context.CancelCauseFunc
-	moves  bool // it may be stopped and sent elsewhere
-	target *target
-	began  time.Time
-	ended  atomic.Bool
-}
-
-func newTry(ctx context.Context, moves bool) *try {
-	x := &try{moves: moves}
-	x.ctx, x.stop = context.WithCancelCause(ctx)
-	return x
-}
-
-func (t *target) begin(x *try) {
-	x.target, x.began = t, time.Now()
-	t.inFlight.Add(1)
-	t.requests.Add(1)
-	t.mu.Lock()
-	t.waiting[x] = struct{}{}
-	t.mu.Unlock()
-}
-
-// over is when the answer was read, or there won't be one.
-func (x *try) over() {
-	if x.ended.CompareAndSwap(false, true) {
-		x.target.inFlight.Add(-1)
-		x.stop(nil)
-	}
+	age := float64(now.UnixNano() - t.measured.Load())
+	return math.Float64frombits(t.latency.Load())*math.Exp(-age/float64(memory)) + .0005
 }
 
 // verdict is what came of a try.
@@ -189,82 +168,111 @@ const (
 	unsure           // nobody's fault: its caller has gone, or another was faster
 	failed           // it was carried out, and failed
 	declined         // the instance says that it can't, just now: 502, 503, 504
-	broken           // no answer
+	broken           // no answer: the connection broke
+	overdue          // no answer in time
 	stalled          // no answer, and the watchdog sends it elsewhere
 	unheard          // nothing was sent
 )
 
-// end takes in what came of a try, when its answer begins or will not come.
-func (t *target) end(x *try, v verdict) {
-	now := time.Now()
-	took := now.Sub(x.began)
+// mute tells whether there was no answer to what was sent.
+func (v verdict) mute() bool { return v == broken || v == overdue || v == stalled }
+
+func (t *target) begin(x *try) {
+	x.target, x.began = t, time.Now()
+	t.inFlight.Add(1)
+	t.requests.Add(1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.waiting[x] = struct{}{}
+	if t.quiet.IsZero() {
+		t.quiet = x.began
+	}
+}
+
+// end takes in what came of a try, when its answer begins or will not come.
+// done tells the breaker.
+func (t *target) end(x *try, v verdict, done func(bool)) {
+	now := time.Now()
+	t.mu.Lock()
 	delete(t.waiting, x)
+	if v == unheard || v == broken {
+		if len(t.waiting) == 0 {
+			t.quiet = time.Time{}
+		}
+	} else if v != unsure && !v.mute() {
+		t.heard(now)
+		if x.began.After(t.since) {
+			t.measure(now.Sub(x.began), v == fine, now)
+		}
+	}
+	if v != unsure && v != unheard {
+		bad := 0.
+		if v != fine {
+			bad = 1
+			t.failures.Add(1)
+		}
+		t.judged++
+		t.failing += (bad - t.failing) * max(.1, 1/float64(t.judged))
+	}
+	t.mu.Unlock()
 	if v == unsure || v == unheard {
+		t.forgo(done)
 		return
 	}
-	bad := 0.
-	if v != fine {
-		bad = 1
-		t.failures.Add(1)
+	done(!v.mute())
+}
+
+// forgo is done for a request that tells nothing of the instance. It doesn't
+// mend a breaker, nor does it occupy the one place in a half-open one.
+func (t *target) forgo(done func(bool)) {
+	if t.tripped.Load() {
+		done(false)
 	}
-	t.judged++
-	t.failing += (bad - t.failing) * max(.1, 1/float64(t.judged))
-	if v == broken || v == stalled {
-		return
+}
+
+// heard is when the instance gave a sign of life. t.mu is held.
+func (t *target) heard(now time.Time) {
+	t.quiet = time.Time{}
+	if len(t.waiting) > 0 {
+		t.quiet = now
 	}
-	t.answered = now
-	t.measure(took, v == fine, now)
 }
 
 // measure adds to the mean latency. A failure is often quick, and is not to
 // make an instance look better than it is. t.mu is held.
 func (t *target) measure(took time.Duration, fine bool, now time.Time) {
+	was, at := math.Float64frombits(t.latency.Load()), t.measured.Load()
 	seconds := took.Seconds()
 	if !fine {
-		seconds = max(seconds, t.latency)
+		seconds = max(seconds, was)
 	}
 	keep := 0.
-	if !t.measured.IsZero() {
-		keep = math.Exp(-max(now.Sub(t.measured).Seconds()/memory.Seconds(), .001))
+	if at != 0 {
+		keep = math.Exp(-max(float64(now.UnixNano()-at)/float64(memory), .001))
 	}
-	t.latency = t.latency*keep + seconds*(1-keep)
-	t.measured = now
+	t.latency.Store(math.Float64bits(was*keep + seconds*(1-keep)))
+	t.measured.Store(now.UnixNano())
 }
 
-// silence is how long requests have waited without any being answered.
+// silence is for how long no request has been answered, if there were any;
+// their callers may have given up since.
 func (t *target) silence(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var longest time.Duration
-	for x := range t.waiting {
-		longest = max(longest, now.Sub(later(x.began, t.answered)))
+	if t.quiet.IsZero() {
+		return 0
 	}
-	return longest
+	return now.Sub(t.quiet)
 }
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-var (
-	errStalled = errors.New("discovery: the instance stopped answering")
-	errLate    = errors.New("discovery: no answer in time")
-	errBeaten  = errors.New("discovery: another instance was faster")
-)
 
 func (t *target) status(now time.Time) InstanceStatus {
 	s := InstanceStatus{
-		Instance: t.Instance, State: Up, Breaker: t.breaker.State().String(),
+		Instance: *t.listed.Load(), State: Up, Breaker: t.breaker.State().String(),
 		InFlight: t.inFlight.Load(), Requests: t.requests.Load(), Failures: t.failures.Load(), Share: t.warmth(now),
+		Latency: time.Duration(math.Float64frombits(t.latency.Load()) * float64(time.Second)),
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.Latency = time.Duration(t.latency * float64(time.Second))
 	switch until := t.outUntil.Load(); {
 	case until > now.UnixNano():
 		s.State, s.Until = t.why, time.Unix(0, until)

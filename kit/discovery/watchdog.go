@@ -16,7 +16,7 @@ const (
 	stallAfter  = 500 * time.Millisecond
 	probeWithin = 700 * time.Millisecond
 
-	// stalledFor is how long one that doesn't is left alone before it is asked again.
+	// stalledFor is how long one that doesn't stays out when it isn't asked any more.
 	stalledFor = time.Second
 
 	// probePath is asked for; any answer will do.
@@ -37,39 +37,49 @@ const (
 func (p *pool) watch(now time.Time) {
 	p.leaving = slices.DeleteFunc(p.leaving, func(t *target) bool { return t.inFlight.Load() == 0 })
 	for _, t := range slices.Concat(p.all(), p.leaving) {
-		out := t.isStalled(now)
-		if (out || t.silence(now) > stallAfter) && t.probing.CompareAndSwap(false, true) {
-			go p.probe(t)
+		if (t.isStalled() || t.silence(now) > stallAfter) && t.probing.CompareAndSwap(false, true) {
+			p.probes.Go(func() {
+				defer t.probing.Store(false)
+				p.probe(t)
+			})
 		}
 	}
 }
 
-// isStalled tells whether an instance was found to be so, and it is time to ask again.
-func (t *target) isStalled(now time.Time) bool {
+// isStalled tells whether an instance was found to be so, and has given no
+// sign of life since.
+func (t *target) isStalled() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.why == Stalled && t.outUntil.Load() != 0
 }
 
 func (p *pool) probe(t *target) {
-	defer time.AfterFunc(stallAfter, func() { t.probing.Store(false) })
-	ctx, cancel := context.WithTimeout(context.Background(), probeWithin)
+	ctx, cancel := context.WithTimeout(p.life, probeWithin)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.Addr+probePath, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.addr+probePath, nil)
 	if err != nil {
 		return
 	}
 	r.Host = p.service
 	resp, err := p.via.RoundTrip(r)
-	if err == nil {
+	switch {
+	case err == nil:
 		discard(resp)
-		if until := t.outUntil.Load(); t.isStalled(time.Now()) {
+		until := t.outUntil.Load()
+		if t.isStalled() {
 			t.comeBack(until)
 		}
+	case p.life.Err() != nil:
 		return
-	}
-	t.putOut(Stalled, time.Now().Add(stallAfter+probeWithin+stalledFor))
-	p.moveAway(t)
+	case ctx.Err() != nil:
+		t.putOut(Stalled, time.Now().Add(stallAfter+probeWithin+stalledFor))
+		p.moveAway(t)
+		return
+	} // another error is a sign of life: who drains refuses connections, and still answers
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heard(time.Now())
 }
 
 // moveAway sends elsewhere what waits for an answer and may be repeated, as
@@ -81,8 +91,8 @@ func (p *pool) moveAway(t *target) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for x := range t.waiting {
-		if x.moves && p.budget.withdraw() {
-			x.stop(errStalled)
+		if x.movable() && p.budget.withdraw() {
+			x.abandon(moved)
 		}
 	}
 }
@@ -90,39 +100,52 @@ func (p *pool) moveAway(t *target) {
 // eject puts out an instance that fails while others don't: never more than
 // half of them (Envoy calls it outlier detection).
 func (p *pool) eject(t *target) {
-	all := p.all()
-	now := time.Now()
-	t.mu.Lock()
-	failing, times := t.failing, t.ejected
-	bad := t.judged >= judgedBy && t.failing > .5 && t.outUntil.Load() == 0
-	t.mu.Unlock()
-	if !bad || len(all) < 2 {
+	if _, most := t.isFailing(); !most {
 		return
 	}
+	p.ejecting.Lock()
+	defer p.ejecting.Unlock()
+	failing, most := t.isFailing()
+	if !most {
+		return
+	}
+	now, all := time.Now(), p.all()
 	out, others, share := 0, 0, 0.
 	for _, o := range all {
-		if o == t {
-			continue
-		}
-		if !o.usable(now) {
+		switch {
+		case o == t:
+		case !o.usable(now):
 			out++
-			continue
+		default:
+			o.mu.Lock()
+			if o.judged >= judgedBy {
+				others++
+				share += o.failing
+			}
+			o.mu.Unlock()
 		}
-		o.mu.Lock()
-		if o.judged >= judgedBy {
-			others++
-			share += o.failing
-		}
-		o.mu.Unlock()
 	}
 	if others == 0 || share/float64(others) > failing/2 || (out+1)*2 > len(all) {
 		return
 	}
+	t.putOut(Ejected, now.Add(t.sentence(now)))
+}
+
+// isFailing tells whether most of an instance's requests failed, and what share.
+func (t *target) isFailing() (share float64, most bool) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failing, t.judged >= judgedBy && t.failing > .5 && t.outUntil.Load() == 0
+}
+
+// sentence is for how long an instance is ejected this time.
+func (t *target) sentence(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if now.Sub(t.ejectedAt) > 2*ejectMost {
-		times = 0
+		t.ejected = 0
 	}
-	t.ejected, t.ejectedAt = times+1, now
-	t.mu.Unlock()
-	t.putOut(Ejected, now.Add(min(ejectFor<<times, ejectMost)))
+	d := min(ejectFor<<t.ejected, ejectMost)
+	t.ejected, t.ejectedAt = min(t.ejected+1, 10), now
+	return d
 }

@@ -32,7 +32,7 @@ type question struct {
 	err      error
 }
 
-// ask returns when the question is answered.
+// ask has the question asked in one of the next round trips.
 func (b *batch) ask(q *question) {
 	b.mu.Lock()
 	b.waiting = append(b.waiting, q)

@@ -3,13 +3,33 @@ package testenv
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 )
+
+// ConsulOption changes how a Consul agent runs.
+type ConsulOption func(*consulSetup)
+
+type consulSetup struct {
+	token     string
+	cert, key string
+}
+
+// ConsulACL makes the agent let in only who has a token: what isn't allowed is
+// denied. The one given, a UUID, may do everything, and make other tokens.
+func ConsulACL(token string) ConsulOption { return func(c *consulSetup) { c.token = token } }
+
+// ConsulTLS makes the agent's HTTP API speak TLS alone, with the certificate
+// and key in these PEM files.
+func ConsulTLS(cert, key string) ConsulOption {
+	return func(c *consulSetup) { c.cert, c.key = cert, key }
+}
 
 // StartConsul runs a Consul agent, a server of its own, on 127.0.0.1; port is
 // that of its HTTP API, 0 a free one. What it knows is in its memory: after
@@ -19,12 +39,30 @@ import (
 // The binary is found by [ConsulBinary], which builds it if there is none: the
 // first start may take minutes, which ctx bounds like the rest of the start.
 func StartConsul(ctx context.Context, dir string, port int) (*Server, error) {
+	return startConsul(ctx, dir, port, consulSetup{})
+}
+
+// ConsulWith is [Consul] with an agent that runs otherwise.
+func ConsulWith(t testing.TB, options ...ConsulOption) *Server {
+	t.Helper()
+	skipIfShort(t, "Consul")
+	var setup consulSetup
+	for _, o := range options {
+		o(&setup)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
+	s, err := startConsul(ctx, "", 0, setup)
+	return own(t, s, err)
+}
+
+func startConsul(ctx context.Context, dir string, port int, setup consulSetup) (*Server, error) {
 	binary, err := ConsulBinary(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return start(ctx, dir, port, func(s *Server, port int) error {
-		s.URL = "consul://" + s.Addr
+		s.URL = setup.scheme("consul", "consul+https") + "://" + s.Addr
 		id := "trellis-" + strings.ToLower(rand.Text())
 		rpc, err := choosePort(0)
 		if err != nil {
@@ -37,28 +75,48 @@ func StartConsul(ctx context.Context, dir string, port int) (*Server, error) {
 		s.kind = kind{
 			name:  "Consul",
 			quit:  syscall.SIGTERM,
-			ready: func(ctx context.Context) error { return consulReady(ctx, s.Addr, id) },
-			command: []string{binary, "agent", "-dev", "-node=" + id,
+			ready: func(ctx context.Context) error { return setup.ready(ctx, s.Addr, id) },
+			command: append([]string{binary, "agent", "-dev", "-node=" + id,
 				"-bind=127.0.0.1", "-client=127.0.0.1",
-				"-http-port=" + strconv.Itoa(port),
 				"-server-port=" + strconv.Itoa(rpc), "-serf-lan-port=" + strconv.Itoa(serf),
 				"-serf-wan-port=-1", "-dns-port=-1", "-grpc-port=-1", "-grpc-tls-port=-1",
 				"-log-level=info", "-hcl=disable_update_check = true", "-hcl=connect { enabled = false }",
-			},
+			}, setup.arguments(port)...),
 		}
 		return nil
 	})
 }
 
-// consulReady returns nil when the agent has a leader and has registered
-// itself. If the port was taken it is another agent that answers, hence id.
-func consulReady(ctx context.Context, addr, id string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/v1/health/service/consul?passing", nil)
+func (c consulSetup) scheme(plain, secure string) string {
+	if c.cert != "" {
+		return secure
+	}
+	return plain
+}
+
+func (c consulSetup) arguments(port int) (args []string) {
+	if c.cert == "" {
+		args = append(args, "-http-port="+strconv.Itoa(port))
+	} else {
+		args = append(args, "-http-port=-1", "-https-port="+strconv.Itoa(port),
+			fmt.Sprintf("-hcl=tls { https { cert_file = %q, key_file = %q } }", c.cert, c.key))
+	}
+	if c.token != "" {
+		args = append(args, fmt.Sprintf(`-hcl=acl { enabled = true, default_policy = "deny", tokens { initial_management = %q, agent = %[1]q } }`, c.token))
+	}
+	return args
+}
+
+// ready returns nil when the agent has a leader and has registered itself. If
+// the port was taken it is another agent that answers, hence id.
+func (c consulSetup) ready(ctx context.Context, addr, id string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.scheme("http", "https")+"://"+addr+"/v1/health/service/consul?passing", nil)
 	if err != nil {
 		return err
 	}
-	req.Close = true
-	resp, err := http.DefaultClient.Do(req)
+	req.Header.Set("X-Consul-Token", c.token)
+	via := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // whose certificate it is the test knows
+	resp, err := via.RoundTrip(req)
 	if err != nil {
 		return err
 	}

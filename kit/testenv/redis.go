@@ -19,7 +19,7 @@ import (
 )
 
 // redisDatabases is how many logical databases a server of ours has.
-const redisDatabases = 1024
+const redisDatabases = 128
 
 // StartRedis runs a Redis on 127.0.0.1; port 0 is a free one. What it knows is
 // in its memory: after Restart it knows nothing, and dir ("" for a temporary

@@ -131,7 +131,7 @@ func Raw(name, doc string, handle func(http.ResponseWriter, *http.Request) error
 				r = r.WithContext(ctx)
 			}
 			if err := handle(&x.out, r); err != nil {
-				if x.out.status != 0 {
+				if x.out.status != 0 && fault.Of(err).Kind != fault.Canceled { // else nobody failed
 					return nil, endpoint.ErrAborted.Because(err)
 				}
 				return nil, err
