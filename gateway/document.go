@@ -48,6 +48,8 @@ type operation struct {
 	shared           bool // its GET's answer is the same for all callers
 }
 
+func (o operation) reads() bool { return o.method == http.MethodGet || o.method == http.MethodHead }
+
 const (
 	defaultBodyMax = 1 << 20
 	largestBodyMax = 1 << 30

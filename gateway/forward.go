@@ -31,27 +31,38 @@ type forwarder struct {
 // handle forwards one request and its answer, neither of them held whole.
 // What it returns is what went wrong.
 func (f forwarder) handle(w http.ResponseWriter, r *http.Request) error {
-	if r.ContentLength > f.op.bodyMax {
-		return fault.New(fault.TooLarge, "body_too_large", "The body may have at most %d bytes.", f.op.bodyMax)
-	}
 	p := passage{forwarder: f, call: endpoint.From(r.Context())}
-	rules := f.gateway.Traffic.Rules()
-	p.sending = discovery.Sending{Repeats: f.op.repeats, Hedge: f.hedge, Timeout: time.Until(p.call.Until)}
-	p.sending.Version, p.sending.Except = rules.Pick(f.service, p.user(), p.call.Client, r.Header)
-	if r.Body != nil && r.Body != http.NoBody {
-		p.body = newClientBody(w, r, f.op.bodyMax)
+	if r.Body == nil || r.Body == http.NoBody {
+		return p.send(w, r)
 	}
-	span, trace := p.call.Tracer.Start(f.service, model.Client, p.call.Trace)
+	p.body = newClientBody(w, r, p.call, f.op.bodyMax)
+	defer p.body.leave()
+	err := p.body.tooLarge(r.ContentLength)
+	if err == nil {
+		err = p.send(w, r)
+	}
+	if err != nil {
+		p.body.release(w.Header())
+	}
+	return err
+}
+
+// send sends the request on, and the answer back.
+func (p *passage) send(w http.ResponseWriter, r *http.Request) error {
+	rules := p.gateway.Traffic.Rules()
+	p.sending = discovery.Sending{Repeats: p.op.repeats, Hedge: p.hedge, Timeout: max(time.Until(p.call.Until), 1)}
+	p.sending.Version, p.sending.Except = rules.Pick(p.service, p.user(), p.call.Client, r.Header)
+	span, trace := p.call.Tracer.Start(p.service, model.Client, p.call.Trace)
 	if span != nil {
 		defer span.Finish()
 	}
 	out := p.request(r, trace)
-	if to, ok := rules.Shadow(f.service, p.sending.Version, r.Method); ok {
+	if to, ok := rules.Shadow(p.service, p.sending.Version, r.Method); ok {
 		if err := p.shadow(to, out); err != nil {
 			return err
 		}
 	}
-	err := f.mover(p.sending.Version).move(w, out)
+	err := p.mover(p.sending.Version).move(w, out)
 	p.call.Instance, p.call.Attempts = p.sending.Instance, p.sending.Attempts
 	if err != nil {
 		return p.explain(r.Context(), err)
@@ -60,9 +71,10 @@ func (f forwarder) handle(w http.ResponseWriter, r *http.Request) error {
 }
 
 // mover is through the cache for what all callers share, unless a version of
-// its own answers. A write goes through it too: it makes what is kept old.
+// its own answers. A write goes through it whoever answers: it makes what is
+// kept old.
 func (f forwarder) mover(version string) mover {
-	if version == "" && f.op.shared {
+	if f.op.shared && (version == "" || !f.op.reads()) {
 		return f.gateway.cached
 	}
 	return f.gateway.mover
@@ -97,23 +109,31 @@ func (p *passage) request(r *http.Request, trace model.SpanContext) *http.Reques
 		out.Body = p.body
 	}
 	h := r.Header
-	socket := len(h["Upgrade"]) == 1 && strings.EqualFold(h["Upgrade"][0], "websocket") // h2c would be a tunnel past the gateway
+	proto := p.gateway.Trusted.Scheme(r) // as a header says that goes now
+	socket := p.body == nil && r.Method == http.MethodGet &&
+		len(h["Upgrade"]) == 1 && strings.EqualFold(h["Upgrade"][0], "websocket") // h2c would be a tunnel past the gateway
 	stripHops(h)
 	stripSpoofable(h)
 	if socket {
 		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 	}
-	proto := p.gateway.Trusted.Scheme(r)
-	h["X-Forwarded-For"] = []string{p.call.Client.String()}
-	h["X-Forwarded-Host"] = []string{r.Host}
-	h["X-Forwarded-Proto"] = []string{proto}
-	h["Forwarded"] = []string{forwarded(p.call.Client, r.Host, proto)}
-	h[endpoint.RequestIDHeader] = []string{p.call.RequestID}
-	h[endpoint.TimeoutHeader] = []string{endpoint.Timeout(p.sending.Timeout)}
+	said := make([]string, 0, 8) // one allocation for all
+	set := func(name, value string) {
+		n := len(said)
+		said = append(said, value)
+		h[name] = said[n : n+1 : n+1]
+	}
+	client := node(p.call.Client)
+	set("X-Forwarded-For", client)
+	set("X-Forwarded-Host", r.Host)
+	set("X-Forwarded-Proto", proto)
+	set("Forwarded", forwarded(client, r.Host, proto))
+	set(endpoint.RequestIDHeader, p.call.RequestID)
+	set(endpoint.TimeoutHeader, endpoint.Timeout(p.sending.Timeout))
 	telemetry.Inject(h, trace)
 	if c := p.call.Caller; c != nil {
-		h["X-User-Id"] = []string{c.ID}
-		h["X-User-Roles"] = []string{strings.Join(c.Roles, ",")}
+		set("X-User-Id", c.ID)
+		set("X-User-Roles", strings.Join(c.Roles, ","))
 	}
 	if h["User-Agent"] == nil {
 		h["User-Agent"] = nil // or Go names itself
@@ -149,7 +169,7 @@ var (
 // broke off, or the service's.
 func (p *passage) explain(ctx context.Context, err error) error {
 	if p.body != nil {
-		if bodyErr := p.body.failure(); bodyErr != nil {
+		if bodyErr := p.body.failure(ctx); bodyErr != nil {
 			return bodyErr
 		}
 	}

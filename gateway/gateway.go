@@ -66,7 +66,7 @@ func New(o Options) (*Gateway, error) {
 		g.Draining = context.Background()
 	}
 	g.mover = courier{o.Services, g.Draining, &g.tunnels}
-	g.cached = courier{cache.New(apart{o.Services}, cacheSize, time.Now), g.Draining, &g.tunnels}
+	g.cached = courier{timely{cache.New(apart{o.Services}, cacheSize, time.Now)}, g.Draining, &g.tunnels}
 	o.Health.Check("a service's OpenAPI document", func(context.Context) error {
 		if !g.complete.Load() {
 			return errStarting
@@ -86,6 +86,23 @@ type apart struct{ http.RoundTripper }
 func (a apart) RoundTrip(r *http.Request) (*http.Response, error) {
 	own := *discovery.SendingOf(r)
 	return a.RoundTripper.RoundTrip(r.WithContext(own.With(r.Context())))
+}
+
+// timely gives up on an answer that does not begin by when the request's
+// Sending says: in the cache it may wait for one that others asked for.
+type timely struct{ http.RoundTripper }
+
+func (t timely) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	timer := time.AfterFunc(discovery.SendingOf(r).Timeout, cancel)
+	res, err := t.RoundTripper.RoundTrip(r.WithContext(ctx))
+	if timer.Stop() {
+		return res, err
+	}
+	if err == nil {
+		res.Body.Close()
+	}
+	return nil, errTimeout
 }
 
 var errStarting = fault.New(fault.Unavailable, "starting", "The gateway is still learning what there is.").After(time.Second)
@@ -113,11 +130,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // ambiguous tells whether a path may be read in two ways: a service that
 // decodes it before it routes would see more segments than were authorised here.
 func ambiguous(u *url.URL) bool {
-	if u.RawPath == "" {
-		return strings.ContainsFunc(u.Path, unicode.IsControl) || strings.Contains(u.Path, `\`)
+	if strings.ContainsFunc(u.Path, unicode.IsControl) || strings.Contains(u.Path, `\`) {
+		return true
 	}
-	escaped := strings.ToLower(u.RawPath)
-	return strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%5c") || strings.ContainsFunc(u.Path, unicode.IsControl)
+	return u.RawPath != "" && strings.Contains(strings.ToLower(u.RawPath), "%2f")
 }
 
 // private tells whether a path is never reached from outside, whatever

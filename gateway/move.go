@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,42 +46,48 @@ func (c courier) move(w http.ResponseWriter, out *http.Request) error {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return c.tunnel(w, out, res)
 	}
-	trailers := len(res.Trailer)
+	if res.StatusCode < http.StatusOK {
+		return fmt.Errorf("the service answered with the status %d", res.StatusCode)
+	}
 	stripHops(res.Header)
 	h := w.Header()
-	for name, values := range res.Header {
-		if own := h[name]; own != nil {
-			values = append(own, values...)
-		}
-		h[name] = values
+	join(h, res.Header)
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = nil // or net/http guesses one
 	}
 	for name := range res.Trailer {
-		h.Add("Trailer", name)
+		if trails(name) {
+			h["Trailer"] = append(h["Trailer"], name)
+		}
+	}
+	if body, ok := out.Body.(*clientBody); ok {
+		body.release(h)
 	}
 	w.WriteHeader(res.StatusCode)
 	if err := c.copy(w, res); err != nil {
 		return err
 	}
-	if len(res.Trailer) == trailers { // those that were announced
-		for name, values := range res.Trailer {
-			h[name] = values
-		}
-		return nil
-	}
 	for name, values := range res.Trailer {
-		h[http.TrailerPrefix+name] = values
+		switch {
+		case !trails(name):
+		case slices.Contains(h["Trailer"], name):
+			h[name] = values
+		default: // it was not announced
+			h[http.TrailerPrefix+name] = values
+		}
 	}
 	return nil
 }
 
 // copy copies an answer's body. One of unknown length may be a stream, and is
-// sent on as it comes.
+// sent on as it comes, the header at once.
 func (c courier) copy(w http.ResponseWriter, res *http.Response) error {
 	var flush *http.ResponseController
 	if res.ContentLength < 0 {
 		flush = http.NewResponseController(w)
+		_ = flush.Flush()
 	}
-	events := strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream")
+	events := strings.HasPrefix(strings.ToLower(res.Header.Get("Content-Type")), "text/event-stream")
 	if events {
 		stop := context.AfterFunc(c.draining, func() { res.Body.Close() })
 		defer stop()

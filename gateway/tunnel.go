@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -13,50 +14,69 @@ import (
 )
 
 // tunnel joins a client and a service that have agreed to speak WebSocket. It
-// returns when both directions have ended. When streams are to end, it tells
-// the client so between two frames of the service's.
+// returns when both directions have ended; one does not outlive the other for
+// long. When streams are to end, it tells the client so between two frames of
+// the service's.
 func (c courier) tunnel(w http.ResponseWriter, out *http.Request, res *http.Response) error {
 	service, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || len(out.Header["Upgrade"]) == 0 || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
 		return errNoUpgrade
 	}
-	for name, values := range w.Header() {
-		res.Header[name] = values
-	}
+	c.tunnels.Add(1) // before the server counts the connection no more
+	defer c.tunnels.Done()
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return err
 	}
-	c.tunnels.Add(1)
-	defer c.tunnels.Done()
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Time{})
-	res.Body = nil
-	if err := res.Write(conn); err != nil {
+	if err := agree(buffered.Writer, w.Header(), res); err != nil {
 		return fmt.Errorf("%w: %w", context.Canceled, err)
 	}
+	early := io.LimitReader(buffered.Reader, int64(buffered.Reader.Buffered())) // to read on from there would end the request's context
+	cut := func() { conn.Close(); service.Close() }
 	client := &socket{conn: conn}
-	stop := context.AfterFunc(c.draining, func() { client.farewell() })
+	stop := context.AfterFunc(c.draining, func() {
+		time.AfterFunc(farewellTime, cut)
+		client.farewell()
+	})
 	defer stop()
-	gone := context.AfterFunc(out.Context(), func() { service.Close() })
+	gone := context.AfterFunc(out.Context(), cut)
 	defer gone()
 
 	var both sync.WaitGroup
 	both.Go(func() {
-		copyTo(service, buffered.Reader)
-		if half, ok := service.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite()
-		}
+		copyTo(service, io.MultiReader(early, conn))
+		closeWrite(service)
+		time.AfterFunc(farewellTime, cut)
 	})
 	both.Go(func() {
 		copyTo(client, service)
-		if half, ok := conn.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite()
+		if !closeWrite(conn) && !client.sentAway() {
+			conn.Close()
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(farewellTime))
+		time.AfterFunc(farewellTime, cut)
 	})
 	both.Wait()
 	return nil
+}
+
+// agree sends the client the service's 101.
+func agree(w *bufio.Writer, own http.Header, res *http.Response) error {
+	h := own.Clone()
+	stripHops(res.Header)
+	join(h, res.Header)
+	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	if err := (&http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: h}).Write(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// closeWrite ends one direction of a connection, if it can.
+func closeWrite(conn io.Closer) bool {
+	half, ok := conn.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
 }
 
 func copyTo(w io.Writer, r io.Reader) {
@@ -65,8 +85,9 @@ func copyTo(w io.Writer, r io.Reader) {
 	_, _ = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer[:])
 }
 
-// farewellTime is how long a client may take to end its side.
-const farewellTime = 5 * time.Second
+// farewellTime is how long one side may take to end after the other has, and
+// both when streams are to end.
+const farewellTime = 3 * time.Second
 
 // socket is the way to a WebSocket's client.
 type socket struct {
@@ -95,7 +116,13 @@ func (s *socket) farewell() {
 	if s.frames.between() {
 		s.leave()
 	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(farewellTime))
+}
+
+// sentAway tells whether the client was told to come back.
+func (s *socket) sentAway() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left
 }
 
 func (s *socket) leave() {

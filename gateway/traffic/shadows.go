@@ -88,7 +88,7 @@ func (s *Shadows) count(to Shadow, outcome string) {
 
 // shadowOf makes the copy. Its context knows nothing of r's, which ends before.
 func shadowOf(ctx context.Context, to Shadow, r *http.Request, body []byte) *http.Request {
-	sending := &discovery.Sending{Version: to.Version}
+	sending := &discovery.Sending{Version: to.Version, Copy: true}
 	out := r.Clone(sending.With(ctx))
 	out.URL.Scheme, out.URL.Host, out.Host, out.RequestURI = "http", to.Service, to.Service, ""
 	out.Header.Del("Idempotency-Key")
