@@ -177,7 +177,7 @@ func (p *pool) pickEasily(how *Sending, tried []*target) *target {
 	case len(all) == 1: // whatever is known of it
 		all[0].usable(time.Now())
 		return all[0]
-	case len(all) == 0 || !p.even.Load() || how.Version != "" || len(how.Except) > 0:
+	case len(all) == 0 || !p.even.Load() || how.Version != "" || len(how.Except) > 0 || how.Avoid != "":
 		return nil
 	}
 	now := time.Now()
@@ -243,7 +243,7 @@ func (p *pool) candidates(c []candidate, how *Sending, tried []*target) []candid
 	for _, t := range all {
 		switch {
 		case !untried(t), only && t.version != how.Version, most && slices.Contains(how.Except, t.version):
-		case t.usable(now):
+		case t.usable(now) && t.addr != how.Avoid:
 			if c = append(c, candidate{t, t.weight(now)}); t.listed.Load().Zone == p.zone {
 				near++
 			}

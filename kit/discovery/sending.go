@@ -29,6 +29,10 @@ type Sending struct {
 	Version string
 	Except  []string
 
+	// Avoid is the address of an instance that gets the request only when there
+	// is no other.
+	Avoid string
+
 	// Copy says that the request is a copy of one that somebody else answers:
 	// it goes to Version or nowhere, and is sent once.
 	Copy bool

@@ -10,7 +10,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/trellis-go/trellis/kit/discovery"
 )
 
 // Revocation is one line, in JSON, of the stream that Follow reads: a session
@@ -82,8 +85,9 @@ type follower struct {
 	failed  func(error)
 	readers sync.WaitGroup
 
-	silent context.CancelFunc // ends the stream that fell silent last
-	since  time.Time          // when the present stream was complete; zero if it is not
+	silent context.CancelFunc     // ends the stream that fell silent last
+	from   atomic.Pointer[string] // the instance that the last stream came from, to be left for another
+	since  time.Time              // when the present stream was complete; zero if it is not
 }
 
 // once follows one stream until it ends or falls silent. A silent one is held
@@ -116,7 +120,11 @@ func (f *follower) once(ctx context.Context) error {
 
 // read reads a stream until it ends.
 func (f *follower) read(ctx context.Context, alive, complete chan<- struct{}) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, nil)
+	how := new(discovery.Sending)
+	if from := f.from.Load(); from != nil {
+		how.Avoid = *from
+	}
+	req, err := http.NewRequestWithContext(how.With(ctx), http.MethodGet, f.url, nil)
 	if err != nil {
 		return err
 	}
@@ -125,6 +133,7 @@ func (f *follower) read(ctx context.Context, alive, complete chan<- struct{}) er
 		return err
 	}
 	defer res.Body.Close()
+	f.from.Store(&how.Instance)
 	if res.StatusCode != http.StatusOK {
 		return errors.New("the answer is " + res.Status)
 	}

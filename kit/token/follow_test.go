@@ -317,6 +317,22 @@ func TestLineBreaksOff(t *testing.T) {
 	})
 }
 
+// More than there is room for is told of once, and does not end the stream.
+func TestMoreThanThereIsRoomFor(t *testing.T) {
+	t.Parallel()
+	w, r := heeding()
+	r.Room(1)
+	ctx, cancel := context.WithCancel(t.Context())
+	failures := 0
+	told := strings.Join([]string{ends("s1"), ends("s2"), ends("s3"), ends("s1"), complete, ""}, "\n")
+	r.Follow(ctx, endedURL, once{told, cancel}, func(error) { failures++ })
+	w.refuses(t, w.of(t, "s1"))
+	w.accepts(t, w.of(t, "s2"))
+	if failures != 1 {
+		t.Errorf("told of %d failures, want 1", failures)
+	}
+}
+
 // Over real HTTP: the listener hears what is told while the answer goes on,
 // and goes when it is told to.
 func TestFollowOverHTTP(t *testing.T) {

@@ -16,6 +16,7 @@ type Revocations struct {
 	known chan struct{} // closed by Complete
 
 	mu    sync.Mutex // guards writing
+	room  int
 	count int
 	swept time.Time
 }
@@ -29,7 +30,7 @@ const (
 var errUnknown = fault.New(fault.Unavailable, "revocations_unavailable", "Access tokens cannot be verified just now.").After(time.Second)
 
 // NewRevocations returns an empty set that is not complete.
-func NewRevocations() *Revocations { return &Revocations{known: make(chan struct{})} }
+func NewRevocations() *Revocations { return &Revocations{known: make(chan struct{}), room: maxRevoked} }
 
 // Add adds a session whose last token expires at until. It tells whether
 // there was room.
@@ -44,7 +45,7 @@ func (r *Revocations) Add(session string, until time.Time) bool {
 	case found && last.(int64) > until.Unix():
 		return true
 	case found:
-	case r.count == maxRevoked:
+	case r.count == r.room:
 		return false
 	default:
 		r.count++

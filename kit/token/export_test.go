@@ -1,0 +1,4 @@
+package token
+
+// Room makes room for n sessions only.
+func (r *Revocations) Room(n int) { r.room = n }
