@@ -55,9 +55,16 @@ type served struct {
 	auth.Client
 	over  http.RoundTripper
 	ended *token.Revocations // as the service itself knows them
+	drain func()
 }
 
 func serve(t *testing.T, store auth.Store) served {
+	t.Helper()
+	return serveFailing(t, store, func(err error) { t.Error(err) })
+}
+
+// serveFailing is serve on a store that may fail to say which sessions have ended.
+func serveFailing(t *testing.T, store auth.Store, failed func(error)) served {
 	t.Helper()
 	keys, err := auth.OpenKeyring(t.Context(), store)
 	if err != nil {
@@ -70,12 +77,12 @@ func serve(t *testing.T, store auth.Store) served {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { feed.Run(ctx, func(err error) { t.Error(err) }) })
+	running.Go(func() { feed.Run(ctx, failed) })
 	t.Cleanup(func() { stop(); running.Wait() })
 	service := auth.NewService(store, password.New(2), servertest.Signer, keys, feed)
 	s := servertest.Serve(t, auth.Routes(service), store.Keeper(), keys)
 	t.Cleanup(drain) // before the server closes: it waits for who follows
-	return served{auth.NewClient(s.Over), s.Over, feed.Revocations()}
+	return served{auth.NewClient(s.Over), s.Over, feed.Revocations(), drain}
 }
 
 // from is the service as a program at an address sees it, with a User-Agent.

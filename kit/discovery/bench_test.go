@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"testing"
 
 	"github.com/trellis-go/trellis/kit/discovery"
@@ -51,6 +52,29 @@ func BenchmarkOverhead(b *testing.B) {
 		}
 		resp.Body.Close()
 	}
+}
+
+// The same with a hundred callers at once.
+func BenchmarkContention(b *testing.B) {
+	balancer := discovery.Balance(notes(b, "a:1", "b:1", "c:1"), discovery.Via(instant(func() *http.Response {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(nil)}
+	})))
+	defer balancer.Close()
+	b.SetParallelism(100 / runtime.GOMAXPROCS(0))
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		r, err := http.NewRequest(http.MethodGet, "http://notes/", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for pb.Next() {
+			resp, err := balancer.RoundTrip(r)
+			if err != nil {
+				b.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+	})
 }
 
 type instant func() *http.Response

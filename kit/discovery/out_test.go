@@ -19,6 +19,15 @@ func posts(t testing.TB, b *discovery.Balancer, n int) {
 	}
 }
 
+func postsUntil(t testing.TB, b *discovery.Balancer, cond func() bool) {
+	t.Helper()
+	for n := 0; !cond(); n++ {
+		if posts(t, b, 1); n > 10_000 {
+			t.Fatalf("does not happen: %+v", b.Status())
+		}
+	}
+}
+
 func TestBalanceEjects(t *testing.T) {
 	t.Parallel()
 	inCloud(t, at("a:1", "b:1", "bad:1"), func(t *testing.T, c *cloud, _ *discovery.Memory, b *discovery.Balancer) {
@@ -37,9 +46,7 @@ func TestBalanceEjects(t *testing.T) {
 				t.Errorf("while it was ejected: %v", got)
 			}
 			time.Sleep(want)
-			for known(t, b, "bad:1").State != discovery.Ejected { // comes back with a small share
-				posts(t, b, 1)
-			}
+			postsUntil(t, b, func() bool { return known(t, b, "bad:1").State == discovery.Ejected }) // it has a small share
 			c.since()
 		}
 		time.Sleep(time.Minute)
@@ -72,9 +79,7 @@ func TestBalanceEjectsForEver(t *testing.T) {
 				t.Fatalf("ejected for %v", d)
 			}
 			time.Sleep(time.Until(known(t, b, "bad:1").Until))
-			for known(t, b, "bad:1").State != discovery.Ejected {
-				posts(t, b, 10)
-			}
+			postsUntil(t, b, func() bool { return known(t, b, "bad:1").State == discovery.Ejected })
 		}
 	})
 }
@@ -222,9 +227,7 @@ func TestBalanceAllOut(t *testing.T) {
 		c.becomes("a:1", breaks(errReset))
 		c.becomes("b:1", says(500)) // as bad, but alive
 		posts(t, b, 1)
-		for known(t, b, "a:1").Breaker != "open" {
-			posts(t, b, 1)
-		}
+		postsUntil(t, b, func() bool { return known(t, b, "a:1").Breaker == "open" })
 		time.Sleep(100 * time.Millisecond)
 		c.becomes("b:1", breaks(errRefused))
 		posts(t, b, 1)

@@ -256,6 +256,25 @@ func TestBalanceStalled(t *testing.T) {
 	})
 }
 
+// One slow answer doesn't keep all others away.
+func TestBalanceSlowOnce(t *testing.T) {
+	t.Parallel()
+	inCloud(t, at("a:1", "b:1"), func(t *testing.T, c *cloud, _ *discovery.Memory, b *discovery.Balancer) {
+		c.becomes("a:1", takes(25*time.Second, says(200)))
+		for c.since()["a:1"] == 0 {
+			reads(t, b, 1)
+		}
+		c.becomes("a:1", nil)
+		for range 100 {
+			reads(t, b, 1)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if got := c.since(); got["a:1"] < 20 {
+			t.Errorf("in ten seconds %v", got)
+		}
+	})
+}
+
 // A large write that may be repeated is not taken from a stalled instance when
 // it can't be sent again.
 func TestBalanceStalledKeepsWhatCannotMove(t *testing.T) {

@@ -16,6 +16,10 @@ const (
 	// memory is after how long a third of a latency is left in the mean.
 	memory = 5 * time.Second
 
+	// stale is after how long without an answer an idle instance is tried again,
+	// however slow it was.
+	stale = 2 * time.Second
+
 	// warmUp is how long a new instance takes to get its whole share, and
 	// coldShare is what it begins with.
 	warmUp    = 10 * time.Second
@@ -153,11 +157,16 @@ func (t *target) warmth(now time.Time) float64 {
 	return share
 }
 
-// recent is the mean latency in seconds. One that was measured long ago is
-// believed less and less, so that nobody is slow for ever.
+// recent is the mean latency in seconds, and half a millisecond. One that was
+// measured long ago is believed less and less; before that has taken effect, a
+// request goes to see, lest one slow answer keep all others away.
 func (t *target) recent(now time.Time) float64 {
-	age := float64(now.UnixNano() - t.measured.Load())
-	return math.Float64frombits(t.latency.Load())*math.Exp(-age/float64(memory)) + .0005
+	const least = .0005
+	age := time.Duration(now.UnixNano() - t.measured.Load())
+	if age > stale && t.inFlight.Load() == 0 {
+		return least
+	}
+	return math.Float64frombits(t.latency.Load())*math.Exp(-age.Seconds()/memory.Seconds()) + least
 }
 
 // verdict is what came of a try.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/telemetry"
+	"github.com/trellis-go/trellis/kit/wire"
 )
 
 // finishTime is how long requests may take to finish once a service drains.
@@ -42,7 +43,7 @@ func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 	if !strings.HasPrefix(common.Discovery, "memory:") && common.Drain == 0 {
 		common.Drain = 2 * time.Second
 	}
-	others := discovery.Balance(registry, discovery.Near(common.Zone), discovery.Log(telemetry.NewLogger(os.Stderr, "service", "discovery")))
+	others := discovery.Balance(registry, discovery.Via(new(wire.Transport)), discovery.Near(common.Zone), discovery.Log(telemetry.NewLogger(os.Stderr, "service", "discovery")))
 	p := &process{common: common, registry: registry, others: others, failed: make(chan error, len(apps))}
 	defer func() { err = errors.Join(err, p.stop(), others.Close(), registry.Close()) }()
 
