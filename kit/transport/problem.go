@@ -72,7 +72,7 @@ func problemResponse(err error, path, requestID string) *response {
 // challenge is RFC 6750's: a token that was given and refused is named so.
 func challenge(f *fault.Error) string {
 	switch f.Code {
-	case "token_invalid", "token_expired":
+	case "token_invalid", "token_expired", "session_ended":
 		return `Bearer error="invalid_token"`
 	}
 	return "Bearer"
