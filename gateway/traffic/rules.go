@@ -54,8 +54,9 @@ type version struct {
 	below         float64 // of the 1<<53 that a user can draw, those that come here
 }
 
-// Pick returns the version whose instances are to get a request, or "" and the
-// versions whose instances are not. That slice must not be changed.
+// Pick returns the version whose instances are to get a request, or "", and
+// the versions whose instances are not, should that one have none. That slice
+// must not be changed.
 //
 // A header decides before a percentage does. By percentage, a user draws the
 // same lot for a version each time and at every gateway, and so does an address
@@ -69,7 +70,7 @@ func (r *Rules) Pick(service, user string, client netip.Addr, h http.Header) (ve
 	for i := range s.versions {
 		v := &s.versions[i]
 		if slices.Contains(h[v.header], v.value) {
-			return v.name, nil
+			return v.name, s.except
 		}
 	}
 	if !s.drawn {
@@ -78,7 +79,7 @@ func (r *Rules) Pick(service, user string, client netip.Addr, h http.Header) (ve
 	who := identity(user, client)
 	for i := range s.versions {
 		if v := &s.versions[i]; v.draws(who) {
-			return v.name, nil
+			return v.name, s.except
 		}
 	}
 	return "", s.except

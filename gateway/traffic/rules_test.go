@@ -39,6 +39,7 @@ services:
     shadow: {service: auth-next, percent: 1}
 `)
 	header := func(values ...string) http.Header { return http.Header{"X-Canary": values} }
+	named := []string{"2.0.0", "3.0.0"}
 	tests := []struct {
 		name    string
 		service string
@@ -46,12 +47,12 @@ services:
 		version string
 		except  []string
 	}{
-		{"by percentage", "notes", nil, "2.0.0", nil},
-		{"by header", "notes", header("yes"), "2.0.0", nil},
-		{"header before percentage", "notes", header("next"), "3.0.0", nil},
-		{"one of several headers", "notes", header("no", "next"), "3.0.0", nil},
-		{"the first in the list of several", "notes", header("next", "yes"), "2.0.0", nil},
-		{"another header", "notes", header("Yes"), "2.0.0", nil},
+		{"by percentage", "notes", nil, "2.0.0", named},
+		{"by header", "notes", header("yes"), "2.0.0", named},
+		{"header before percentage", "notes", header("next"), "3.0.0", named},
+		{"one of several headers", "notes", header("no", "next"), "3.0.0", named},
+		{"the first in the list of several", "notes", header("next", "yes"), "2.0.0", named},
+		{"another header", "notes", header("Yes"), "2.0.0", named},
 		{"nobody", "profile", header("yes"), "", []string{"2.0.0", "2.1.0"}},
 		{"a shadow elsewhere", "auth", nil, "", nil},
 		{"nothing said", "notify", header("yes"), "", nil},

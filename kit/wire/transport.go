@@ -143,6 +143,9 @@ func (t *Transport) dial(ctx context.Context, host string) (*clientConn, error) 
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if until, ok := ctx.Deadline(); ok && !time.Now().Before(until) { // the dialer keeps it too, and may be the first to see it
+			return nil, context.DeadlineExceeded
+		}
 		return nil, err
 	}
 	return newClientConn(nc, host, &t.idle), nil

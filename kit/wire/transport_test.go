@@ -302,7 +302,7 @@ func TestTransportRequests(t *testing.T) {
 			defer s.Close() // one for each test: http.Transport may send a request that it gave up
 			got, errs := map[string]*seen{}, map[string]error{}
 			for name, rt := range transports() {
-				if name == "http" && strings.HasSuffix(t.Name(), "idle") { // reads for ever
+				if name == "http" && (strings.HasSuffix(t.Name(), "idle") || strings.HasSuffix(t.Name(), "long_body")) { // reads for ever; may see the answer first
 					got["http"] = nil
 					continue
 				}
