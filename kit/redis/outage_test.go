@@ -93,8 +93,8 @@ func TestOutages(t *testing.T) {
 			}
 			began := time.Now()
 			eventually(t, "it was looked for more than once", func() bool { return time.Since(began) > 2500*time.Millisecond })
-			lines := i.log.levels(t)[before:]
-			if len(lines)%2 != 1 || len(lines) > 5 { // a busy machine may have had one of its own before
+			lines := i.log.levels(t) // a busy machine may have had some of its own before
+			if len(lines)%2 != 1 || len(lines)-before > 5 {
 				t.Errorf("logged during the outage: %q", lines)
 			}
 
