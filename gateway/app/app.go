@@ -61,7 +61,10 @@ func assemble(_ context.Context, env *server.Env, c config) (http.Handler, error
 		return nil, err
 	}
 	env.OnStop(func() error { return within(closing, g.Wait) })
-	if c.TLSCert != "" || c.TLSKey != "" {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return nil, errors.New("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: one is given without the other")
+	}
+	if c.TLSCert != "" {
 		if err := env.ServeTLS(c.TLSCert, c.TLSKey); err != nil {
 			return nil, fmt.Errorf("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: %w", err)
 		}

@@ -115,6 +115,7 @@ func TestSlowSender(t *testing.T) {
 	}{
 		"half a header":         {"GET / HTTP/1.1\r\nHost: x\r\n", 10 * time.Second},
 		"nothing":               {"", 10 * time.Second},
+		"half after another":    {simple + "GET / HTTP/1.1\r\nHost", 10 * time.Second},
 		"nothing after another": {simple, 2 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -104,11 +104,9 @@ func (p *process) start(ctx context.Context, s *service) (err error) {
 	}
 	ln := net.Listener(guardedListener{s.ln})
 	if s.env.certificate != nil {
-		handler = tellTLS(handler)
 		ln = secure(s.ln, s.env.certificate)
 	}
 	s.server = newServer(handler, s.env.Logger)
-	s.server.ConnContext = connContext
 	go func() {
 		if err := s.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			p.failed <- fmt.Errorf("%s: %w", s.app.Name, err)

@@ -9,11 +9,11 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/wire"
 )
 
@@ -22,29 +22,39 @@ import (
 type Certificate struct {
 	chain, key string // the files
 	logger     log.Logger
-	seen       [2][]byte // what was in them the last time
+	taken      look
 	pair       atomic.Pointer[tls.Certificate]
+}
+
+// look is what was in the two files at one time.
+type look struct {
+	chain, key []byte
+	err        error
+}
+
+func (l look) same(other look) bool {
+	return bytes.Equal(l.chain, other.chain) && bytes.Equal(l.key, other.key) && (l.err == nil) == (other.err == nil)
 }
 
 func openCertificate(chain, key string, logger log.Logger) (*Certificate, error) {
 	c := &Certificate{chain: chain, key: key, logger: logger}
-	seen, err := c.read()
-	if err != nil {
-		return nil, err
-	}
-	return c, c.take(seen)
+	return c, c.take(c.look())
 }
 
-func (c *Certificate) read() (seen [2][]byte, err error) {
-	if seen[0], err = os.ReadFile(c.chain); err == nil {
-		seen[1], err = os.ReadFile(c.key)
+func (c *Certificate) look() (l look) {
+	if l.chain, l.err = os.ReadFile(c.chain); l.err == nil {
+		l.key, l.err = os.ReadFile(c.key)
 	}
-	return seen, err
+	return l
 }
 
-func (c *Certificate) take(seen [2][]byte) error {
-	c.seen = seen
-	pair, err := tls.X509KeyPair(seen[0], seen[1])
+// take serves with what was found, if that is right.
+func (c *Certificate) take(l look) error {
+	c.taken = l
+	if l.err != nil {
+		return l.err
+	}
+	pair, err := tls.X509KeyPair(l.chain, l.key)
 	if err != nil {
 		return fmt.Errorf("%s and %s: %w", c.chain, c.key, err)
 	}
@@ -60,32 +70,24 @@ func (c *Certificate) take(seen [2][]byte) error {
 const reloadEvery = time.Second
 
 // run takes a new pair when it is right; until then the old one serves. One
-// file is replaced before the other, so a pair that doesn't match may be right
-// a moment later, and is told of only if it stays.
+// file is replaced before the other, so what is new is judged when it has not
+// changed from one look to the next, and is told of once.
 func (c *Certificate) run(ctx context.Context) {
 	ticker := time.NewTicker(reloadEvery)
 	defer ticker.Stop()
-	var waiting [2][]byte
-	for {
+	for last := c.taken; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		seen, err := c.read()
-		same := func(other [2][]byte) bool { return bytes.Equal(seen[0], other[0]) && bytes.Equal(seen[1], other[1]) }
-		switch {
-		case err == nil && same(c.seen):
+		now := c.look()
+		settled := now.same(last)
+		last = now
+		if !settled || now.same(c.taken) {
 			continue
-		case !same(waiting): // once more, lest it be half written
-			waiting = seen
-			continue
-		case err == nil:
-			err = c.take(seen)
-		default:
-			c.seen = seen
 		}
-		if err != nil {
+		if err := c.take(now); err != nil {
 			_ = c.logger.Log("level", "error", "msg", "the new certificate is refused, the old one serves", "err", err)
 		} else {
 			_ = c.logger.Log("level", "info", "msg", "new certificate", "until", c.pair.Load().Leaf.NotAfter)
@@ -104,7 +106,8 @@ func (c *Certificate) config() *tls.Config {
 // Bounds on what a client may take before it has shown that it speaks TLS.
 const (
 	handshakeTimeout = 10 * time.Second
-	maxHandshakes    = 512 // at once; more wait in the kernel's queue
+	maxHandshakes    = 1024 // at once
+	patience         = time.Second
 )
 
 // secureListener speaks TLS. The handshake comes before Accept, because the
@@ -112,108 +115,122 @@ const (
 // HTTP/2.
 type secureListener struct {
 	net.Listener
-	config *tls.Config
-	ready  chan net.Conn
-	failed chan error
-	closed chan struct{}
-	close  sync.Once
+	config   *tls.Config
+	accepted chan accepted
+	open     context.Context // ends when the listener is closed
+	end      context.CancelFunc
+}
+
+type accepted struct {
+	conn net.Conn
+	err  error
 }
 
 func secure(ln net.Listener, c *Certificate) net.Listener {
-	l := &secureListener{
-		Listener: ln, config: c.config(),
-		ready: make(chan net.Conn), failed: make(chan error, 1), closed: make(chan struct{}),
-	}
+	l := &secureListener{Listener: ln, config: c.config(), accepted: make(chan accepted)}
+	l.open, l.end = context.WithCancel(context.Background())
 	go l.accept()
 	return l
 }
 
+// greeting is a handshake that is under way, or over.
+type greeting struct {
+	context.Context
+	cancel context.CancelFunc
+	began  time.Time
+}
+
+// accept begins a handshake with each client. When there are too many, the
+// first of them has patience before it is cut, so that those who say nothing
+// keep nobody out for longer.
 func (l *secureListener) accept() {
-	places := make(chan struct{}, maxHandshakes)
-	for {
+	var latest [maxHandshakes]greeting
+	for n := 0; l.open.Err() == nil; n++ {
 		conn, err := l.Listener.Accept()
-		var timeout net.Error
-		if errors.As(err, &timeout) && timeout.Timeout() {
+		if err != nil {
+			l.hand(nil, err) // net/http waits a while and asks again, or ends
 			continue
 		}
-		if err != nil {
-			l.failed <- err
-			return
+		g := &latest[n%maxHandshakes]
+		if g.cancel != nil {
+			select {
+			case <-g.Done():
+			case <-time.After(patience - time.Since(g.began)):
+			}
+			g.cancel()
 		}
-		places <- struct{}{}
-		go func() {
-			defer func() { <-places }()
-			l.greet(conn)
-		}()
+		g.began = time.Now()
+		g.Context, g.cancel = context.WithTimeout(l.open, handshakeTimeout)
+		go l.greet(*g, conn)
 	}
 }
 
-func (l *secureListener) greet(conn net.Conn) {
+// hand gives a connection or an error to Accept, unless nobody asks any more.
+func (l *secureListener) hand(conn net.Conn, err error) bool {
+	select {
+	case l.accepted <- accepted{conn, err}:
+		return true
+	case <-l.open.Done():
+		return false
+	}
+}
+
+var errPlain = fault.New(fault.Malformed, "tls_required", "This port speaks HTTPS.")
+
+func (l *secureListener) greet(g greeting, conn net.Conn) {
 	secured := tls.Server(conn, l.config)
-	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
-	defer cancel()
-	if secured.HandshakeContext(ctx) != nil {
+	err := secured.HandshakeContext(g)
+	g.cancel()
+	if err != nil {
+		// No record of TLS begins with a letter, and every request does.
+		if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok && plain.Conn != nil && plain.RecordHeader[0] >= 'A' {
+			_ = wire.Answer(plain.Conn, errPlain, "")
+		}
 		conn.Close()
 		return
 	}
 	var ready net.Conn = secured
-	if state := secured.ConnectionState(); state.NegotiatedProtocol != "h2" {
-		ready = &securedConn{wire.Guard(secured, maxHeader), state}
+	if secured.ConnectionState().NegotiatedProtocol != "h2" {
+		ready = securedConn{wire.Guard(secured, maxHeader), secured}
 	}
-	select {
-	case l.ready <- ready:
-	case <-l.closed:
+	if !l.hand(ready, nil) {
 		conn.Close()
 	}
 }
 
 func (l *secureListener) Accept() (net.Conn, error) {
 	select {
-	case c := <-l.ready:
-		return c, nil
-	case err := <-l.failed:
-		l.failed <- err
-		return nil, err
-	case <-l.closed:
+	case a := <-l.accepted:
+		return a.conn, a.err
+	case <-l.open.Done():
 		return nil, net.ErrClosed
 	}
 }
 
 func (l *secureListener) Close() error {
-	l.close.Do(func() { close(l.closed) })
+	l.end()
 	return l.Listener.Close()
 }
 
-// securedConn is a guarded connection over TLS, to which net/http is blind.
+// securedConn is a guarded connection over TLS. Its ConnectionState is what
+// net/http makes a request's TLS of.
 type securedConn struct {
 	*wire.Conn
-	state tls.ConnectionState
+	tls *tls.Conn
 }
 
-type stateKey struct{}
+func (c securedConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
-func connContext(ctx context.Context, c net.Conn) context.Context {
-	if c, ok := c.(*securedConn); ok {
-		return context.WithValue(ctx, stateKey{}, &c.state)
-	}
-	return ctx
-}
-
-// tellTLS makes a request over a securedConn say so.
-func tellTLS(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if state, ok := r.Context().Value(stateKey{}).(*tls.ConnectionState); ok {
-			r.TLS = state
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-// http2 bounds what a client may ask of a connection (CVE-2023-44487 and
-// CVE-2023-45288 are what net/http does beyond that).
+// http2 bounds what a client may ask of a connection. How fast it may reset
+// streams, and how long its headers may go on, net/http bounds itself.
 var http2 = &http.HTTP2Config{
-	MaxConcurrentStreams: 100,
-	SendPingTimeout:      30 * time.Second,
-	PingTimeout:          15 * time.Second,
-	WriteByteTimeout:     writeTimeout,
+	MaxConcurrentStreams:          100,
+	MaxDecoderHeaderTableSize:     4 << 10,
+	MaxEncoderHeaderTableSize:     4 << 10,
+	MaxReadFrameSize:              16 << 10,
+	MaxReceiveBufferPerConnection: 1 << 20,
+	MaxReceiveBufferPerStream:     256 << 10,
+	SendPingTimeout:               30 * time.Second,
+	PingTimeout:                   15 * time.Second,
+	WriteByteTimeout:              writeTimeout,
 }

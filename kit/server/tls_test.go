@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/binary"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -19,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +28,7 @@ type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 	pool *x509.CertPool
+	life time.Duration // of the certificates it signs
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
@@ -44,7 +42,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 
 func newAuthority(t *testing.T) authority {
 	t.Helper()
-	a := authority{key: newKey(t), pool: x509.NewCertPool()}
+	a := authority{key: newKey(t), pool: x509.NewCertPool(), life: time.Hour}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
@@ -66,7 +64,7 @@ func (a authority) pair(t *testing.T, serial int64) (chain, key []byte) {
 	private := newKey(t)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(a.life),
 	}, a.cert, private.Public(), a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +74,14 @@ func (a authority) pair(t *testing.T, serial int64) (chain, key []byte) {
 		t.Fatal(err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+}
+
+// write puts a new pair into two files.
+func (a authority) write(t *testing.T, serial int64, chainFile, keyFile string) {
+	t.Helper()
+	chain, key := a.pair(t, serial)
+	replace(t, chainFile, chain)
+	replace(t, keyFile, key)
 }
 
 // secured is a service that speaks TLS.
@@ -99,9 +105,7 @@ func serveTLS(t *testing.T, h http.HandlerFunc) secured {
 	t.Helper()
 	dir := t.TempDir()
 	s := secured{authority: newAuthority(t), chain: filepath.Join(dir, "chain.pem"), key: filepath.Join(dir, "key.pem")}
-	chain, key := s.pair(t, 10)
-	replace(t, s.chain, chain)
-	replace(t, s.key, key)
+	s.write(t, 10, s.chain, s.key)
 	name := "tls" + strings.ToLower(rand.Text())
 	r := run(t, server.New(server.App{Name: name, Addr: "127.0.0.1:0"}, func(_ context.Context, env *server.Env, _ struct{}) (http.Handler, error) {
 		return h, env.ServeTLS(s.chain, s.key)
@@ -197,28 +201,8 @@ func TestTLSReload(t *testing.T) {
 	t.Parallel()
 	s := serveTLS(t, echo)
 	s.shows(t, 10)
-	chain, key := s.pair(t, 11)
-	replace(t, s.chain, chain)
-	replace(t, s.key, key)
+	s.write(t, 11, s.chain, s.key)
 	s.shows(t, 11)
-
-	wrong, _ := s.pair(t, 12)
-	replace(t, s.chain, wrong) // and the key is another's
-	last, lastKey := s.pair(t, 13)
-	for range 3 {
-		if n := s.serial(t); n != 11 {
-			t.Fatalf("certificate %d is shown, whose key isn't there", n)
-		}
-	}
-	if err := os.Remove(s.key); err != nil {
-		t.Fatal(err)
-	}
-	if n := s.serial(t); n != 11 {
-		t.Fatalf("certificate %d is shown without a key", n)
-	}
-	replace(t, s.key, lastKey)
-	replace(t, s.chain, last)
-	s.shows(t, 13)
 }
 
 func TestTLSWrongFiles(t *testing.T) {
@@ -243,129 +227,5 @@ func TestTLSWrongFiles(t *testing.T) {
 				t.Errorf("it starts, or does not say which file is wrong: %v", err)
 			}
 		})
-	}
-}
-
-// Who opens connections and says nothing keeps nobody out.
-func TestTLSSilentClients(t *testing.T) {
-	t.Parallel()
-	s := serveTLS(t, echo)
-	for range 100 {
-		conn, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-	}
-	res, err := s.client(t, true).Get("https://" + s.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-}
-
-// frame is a frame of HTTP/2 (RFC 9113, 4.1).
-func frame(kind, flags byte, stream uint32, payload []byte) []byte {
-	b := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
-	b = append(b, flags)
-	b = binary.BigEndian.AppendUint32(b, stream)
-	return append(b, payload...)
-}
-
-const (
-	headersFrame, resetFrame, settingsFrame, continuationFrame = 1, 3, 4, 9
-
-	endStream, endHeaders = 1, 4
-)
-
-// request is the header of GET / in HPACK, from the static table but for the host.
-var request = append([]byte{0x82, 0x87, 0x84, 0x41, 1}, 'x')
-
-func (s secured) http2(t *testing.T) *tls.Conn {
-	t.Helper()
-	conn := s.dial(t, &tls.Config{NextProtos: []string{"h2"}})
-	if p := conn.ConnectionState().NegotiatedProtocol; p != "h2" {
-		t.Fatalf("speaks %q", p)
-	}
-	send(t, conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-	send(t, conn, string(frame(settingsFrame, 0, 0, nil)))
-	return conn
-}
-
-// Streams that are opened and reset at once (CVE-2023-44487) run no more
-// handlers than a client may have, and nobody else waits for them.
-func TestRapidReset(t *testing.T) {
-	t.Parallel()
-	var running, most atomic.Int64
-	s := serveTLS(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/other" {
-			return
-		}
-		now := running.Add(1)
-		defer running.Add(-1)
-		for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
-		}
-		<-r.Context().Done()
-	})
-	conn := s.http2(t)
-	go func() { _, _ = io.Copy(io.Discard, conn) }()
-	cancel := binary.BigEndian.AppendUint32(nil, 8)
-	for i := range uint32(20_000) {
-		b := append(frame(headersFrame, endStream|endHeaders, 2*i+1, request), frame(resetFrame, 0, 2*i+1, cancel)...)
-		if _, err := conn.Write(b); err != nil {
-			break // it was sent away
-		}
-	}
-	res, err := s.client(t, true).Get("https://" + s.addr + "/other")
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if n := most.Load(); n > 500 {
-		t.Errorf("%d handlers ran for one connection", n)
-	}
-}
-
-// A header that never ends (CVE-2023-45288) is not read for ever.
-func TestContinuationFlood(t *testing.T) {
-	t.Parallel()
-	s := serveTLS(t, echo)
-	conn := s.http2(t)
-	gone := make(chan struct{})
-	go func() { defer close(gone); _, _ = io.Copy(io.Discard, conn) }()
-	send(t, conn, string(frame(headersFrame, endStream, 1, request)))
-	field := append([]byte{0, 1, 'x', 100}, bytes.Repeat([]byte("v"), 100)...)
-	more := frame(continuationFrame, 0, 1, bytes.Repeat(field, 150))
-	sent := 0
-	for sent < 256<<20 {
-		n, err := conn.Write(more)
-		if sent += n; err != nil {
-			break
-		}
-	}
-	if sent >= 256<<20 {
-		t.Error("256 MB of one header were read")
-	}
-	<-gone
-}
-
-// A header larger than net/http is told to take ends the stream, not the server.
-func TestTLSLargeHeader(t *testing.T) {
-	t.Parallel()
-	s := serveTLS(t, echo)
-	for _, h2 := range []bool{false, true} {
-		r, err := http.NewRequest(http.MethodGet, "https://"+s.addr, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("X", strings.Repeat("x", 60<<10))
-		res, err := s.client(t, h2).Do(r)
-		if err != nil {
-			continue // HTTP/2 may refuse before it is sent, or reset the stream
-		}
-		res.Body.Close()
-		if res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-			t.Errorf("HTTP/2 %t: %s", h2, res.Status)
-		}
 	}
 }

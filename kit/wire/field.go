@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -89,7 +90,7 @@ func (h *head) trailer(line []byte) *fault.Error {
 	switch {
 	case bad != nil:
 		return bad
-	case !only(line[colon+1:], valueByte):
+	case !isValue(line[colon+1:]):
 		return errValue
 	case forbidden(line[:colon]):
 		return errForbidden
@@ -143,6 +144,19 @@ func only(b []byte, of uint8) bool {
 		}
 	}
 	return true
+}
+
+// isValue tells whether b may be a field's value; values are most of a header.
+func isValue(b []byte) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		del := x ^ 0x7f*each
+		if ((x-' '*each)&^x|(del-each)&^del)&high != 0 && !only(b[:8], valueByte) {
+			return false
+		}
+	}
+	return only(b, valueByte)
 }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }

@@ -129,7 +129,7 @@ func (h *head) field(b []byte, line span) *fault.Error {
 	}
 	name, value := b[line.from:line.from+colon], trim(b, span{line.from + colon + 1, line.to})
 	text := b[value.from:value.to]
-	if !only(text, valueByte) {
+	if !isValue(text) {
 		return errValue
 	}
 	f, underscored := classify(name)
