@@ -126,10 +126,19 @@ func (t tool) buildOnce(ctx context.Context, binary string) error {
 }
 
 // buildConsul builds work/consul. "go install" refuses Consul's module, because
-// it replaces some modules by folders of its repository; so it is built from
-// inside a module that has Consul's requirements but not those replacements.
+// it replaces some modules by folders of its repository.
 func buildConsul(ctx context.Context, work string) error {
-	out, err := goCommand(ctx, work, "mod", "download", "-json", consulModule+"@v"+consulVersion)
+	if err := wrap(ctx, work, consulModule, consulVersion, consulModule); err != nil {
+		return err
+	}
+	return goBuild(ctx, work, "consul", consulModule)
+}
+
+// wrap makes work a module that requires the one of that path at the same
+// versions of everything as that one does itself. What the module is for is in
+// its tools, or in the sources that are in work already.
+func wrap(ctx context.Context, work, path, version string, tools ...string) error {
+	out, err := goCommand(ctx, work, "mod", "download", "-json", path+"@v"+version)
 	if err != nil {
 		return err
 	}
@@ -141,7 +150,7 @@ func buildConsul(ctx context.Context, work string) error {
 	if err != nil {
 		return err
 	}
-	wrapper, err := wrapModule(upstream)
+	wrapper, err := wrapModule(upstream, path, version, tools...)
 	if err != nil {
 		return err
 	}
@@ -155,16 +164,13 @@ func buildConsul(ctx context.Context, work string) error {
 	); err != nil {
 		return err
 	}
-	if _, err := goCommand(ctx, work, "mod", "tidy", "-e"); err != nil {
-		return err
-	}
-	_, err = goCommand(ctx, work, "build", "-trimpath", "-ldflags=-s -w", "-o", "consul", consulModule)
+	_, err = goCommand(ctx, work, "mod", "tidy", "-e")
 	return err
 }
 
-// wrapModule turns Consul's go.mod into that of a module that requires Consul
-// at the same versions of everything.
-func wrapModule(upstream []byte) ([]byte, error) {
+// wrapModule turns a module's go.mod into that of the module tools, which
+// requires it. It leaves out what holds in that module's repository alone.
+func wrapModule(upstream []byte, path, version string, tools ...string) ([]byte, error) {
 	f, err := modfile.Parse("go.mod", upstream, nil)
 	if err != nil {
 		return nil, err
@@ -182,12 +188,21 @@ func wrapModule(upstream []byte) ([]byte, error) {
 		err = errors.Join(err, f.DropTool(t.Path))
 	}
 	f.DropToolchainStmt()
-	err = errors.Join(err, f.AddRequire(consulModule, "v"+consulVersion), f.AddTool(consulModule))
+	err = errors.Join(err, f.AddRequire(path, "v"+version))
+	for _, t := range tools {
+		err = errors.Join(err, f.AddTool(t))
+	}
 	if err != nil {
 		return nil, err
 	}
 	f.Cleanup()
 	return f.Format()
+}
+
+// goBuild builds the package to dir/name.
+func goBuild(ctx context.Context, dir, name, pkg string) error {
+	_, err := goCommand(ctx, dir, "build", "-trimpath", "-ldflags=-s -w", "-o", name, pkg)
+	return err
 }
 
 // goCommand runs the go command in dir, apart from any module or workspace

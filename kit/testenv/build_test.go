@@ -23,7 +23,7 @@ retract v1.0.0
 exclude example.com/bad v1.1.5
 
 require github.com/hashicorp/consul/api v1.33.2
-`))
+`), "github.com/hashicorp/consul", "1.22.3", "github.com/hashicorp/consul")
 	if err != nil {
 		t.Fatal(err)
 	}

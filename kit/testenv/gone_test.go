@@ -22,6 +22,7 @@ func TestChild(t *testing.T) {
 	start := map[string]func(context.Context, string, int) (*Server, error){
 		"PostgreSQL": StartPostgres,
 		"Redis":      StartRedis,
+		"MongoDB":    StartMongo,
 		"Consul":     StartConsul,
 	}[os.Getenv(childVariable)]
 	if start == nil {

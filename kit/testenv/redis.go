@@ -21,15 +21,19 @@ import (
 // redisDatabases is how many logical databases a server of ours has.
 const redisDatabases = 128
 
-// StartRedis runs a Redis on 127.0.0.1; port 0 is a free one. What it knows is
-// in its memory: after Restart it knows nothing, and dir ("" for a temporary
-// one) has its log alone.
+// StartRedis runs a Redis on 127.0.0.1; port 0 is a free one. What it is told
+// it keeps in dir before it answers. With dir "" it keeps it in its memory
+// alone: after Restart it knows nothing.
 //
 // ctx bounds the start alone.
 func StartRedis(ctx context.Context, dir string, port int) (*Server, error) {
 	binary, err := RedisBinary()
 	if err != nil {
 		return nil, err
+	}
+	keep := []string{"--appendonly", "no"}
+	if dir != "" {
+		keep = []string{"--appendonly", "yes", "--appendfsync", "always"}
 	}
 	return start(ctx, dir, port, func(s *Server, port int) error {
 		s.URL = "redis://" + s.Addr
@@ -38,9 +42,8 @@ func StartRedis(ctx context.Context, dir string, port int) (*Server, error) {
 			name:  "Redis",
 			quit:  syscall.SIGTERM,
 			ready: func(ctx context.Context) error { return redisReady(ctx, s.URL, id) },
-			command: []string{binary, "--bind", "127.0.0.1", "--port", strconv.Itoa(port),
-				"--save", "", "--appendonly", "no", "--databases", strconv.Itoa(redisDatabases), "--syslog-ident", id,
-			},
+			command: append([]string{binary, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", s.Dir,
+				"--save", "", "--databases", strconv.Itoa(redisDatabases), "--syslog-ident", id}, keep...),
 		}
 		return nil
 	})

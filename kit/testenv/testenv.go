@@ -1,12 +1,14 @@
 // Package testenv runs real servers for tests, and for running the system on
-// them: a private PostgreSQL, a Redis, a Consul agent. Each listens on
-// loopback, on a port of its own, and keeps its files in a directory of its own.
+// them: a private PostgreSQL, a Redis, a MongoDB server, a Consul agent. Each
+// listens on loopback, on a port of its own, and keeps its files in a directory
+// of its own.
 //
 // A server is gone when the process that started it is gone, however that one
 // ends, kill -9 included; so is its directory, if it was a temporary one.
 //
-// In a test, [Postgres], [PostgresServer], [Redis], [RedisServer] and [Consul]
-// are all there is to know. It runs where there is a Unix shell.
+// In a test, [Postgres], [PostgresServer], [Redis], [RedisServer], [Mongo],
+// [MongoServer] and [Consul] are all there is to know. It runs where there is a
+// Unix shell.
 package testenv
 
 import (
@@ -25,7 +27,7 @@ const startTimeout = time.Minute
 
 // Server is a running server. Its methods may be called from any goroutine.
 type Server struct {
-	URL  string // as the system's configuration takes it: postgres://…, redis://…, consul://…
+	URL  string // as the system's configuration takes it: postgres://…, redis://…, mongodb://…, consul://…
 	Addr string // host:port
 	Dir  string // its files; Dir/log is what it has to say
 

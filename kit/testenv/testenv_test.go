@@ -14,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // servers are the kinds of server, each with a request that it answers.
@@ -27,6 +29,11 @@ var servers = []struct {
 		return err
 	}},
 	{"Redis", RedisServer, func(ctx context.Context, s *Server) error { return redisDo(ctx, s.URL, "PING").Err() }},
+	{"MongoDB", MongoServer, func(ctx context.Context, s *Server) error {
+		return mongoAsk(ctx, s.URL, func(db *mongo.Database) error {
+			return db.RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Err()
+		})
+	}},
 	{"Consul", Consul, func(ctx context.Context, s *Server) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Addr+"/v1/status/leader", nil)
 		if err != nil {

@@ -21,9 +21,13 @@ const (
 	postgresVariable = "TRELLIS_TEST_POSTGRES"
 	// redisVariable is the URL of a server whose databases, but for the first,
 	// may be emptied; without it each test process has a server of its own.
-	redisVariable  = "TRELLIS_TEST_REDIS"
-	consulVariable = "TRELLIS_TEST_CONSUL_BIN"
-	cacheVariable  = "TRELLIS_CACHE"
+	redisVariable = "TRELLIS_TEST_REDIS"
+	// mongoVariable is the URL of a server where databases may be created;
+	// without it each test process has a server of its own.
+	mongoVariable       = "TRELLIS_TEST_MONGO"
+	mongoBinaryVariable = "TRELLIS_TEST_MONGO_BIN"
+	consulVariable      = "TRELLIS_TEST_CONSUL_BIN"
+	cacheVariable       = "TRELLIS_CACHE"
 )
 
 // buildTimeout bounds the start of a server that may have to be built first.
@@ -48,6 +52,20 @@ var sharedRedis = sync.OnceValues(func() (string, error) {
 		return given, nil
 	}
 	s, err := StartRedis(context.Background(), "", 0)
+	if err != nil {
+		return "", err
+	}
+	return s.URL, nil
+})
+
+// sharedMongo is the same for MongoDB.
+var sharedMongo = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv(mongoVariable); given != "" {
+		return given, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
+	s, err := StartMongo(ctx, "", 0)
 	if err != nil {
 		return "", err
 	}
@@ -115,6 +133,39 @@ func RedisServer(t testing.TB) *Server {
 	t.Helper()
 	skipIfShort(t, "Redis")
 	s, err := StartRedis(context.Background(), "", 0)
+	return own(t, s, err)
+}
+
+// Mongo returns the URL of a database of the test's own, which is dropped when
+// the test ends. The server is this process's own, shared by all its tests,
+// unless TRELLIS_TEST_MONGO names another. With -short the test is skipped.
+func Mongo(t testing.TB) string {
+	t.Helper()
+	skipIfShort(t, "MongoDB")
+	server, err := sharedMongo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database, drop, err := nameMongoDatabase(context.Background(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return database
+}
+
+// MongoServer returns a server of the test's own, for tests that take the
+// server away; it ends with the test. With -short the test is skipped.
+func MongoServer(t testing.TB) *Server {
+	t.Helper()
+	skipIfShort(t, "MongoDB")
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
+	s, err := StartMongo(ctx, "", 0)
 	return own(t, s, err)
 }
 

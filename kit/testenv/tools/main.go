@@ -4,8 +4,9 @@
 //
 // PostgreSQL and Redis it installs from Debian's packages, if apt-get is there
 // and we are root or may become root without a password. These start services
-// of the system's (Redis on port 6379), which the tests leave alone. Consul it builds from its Go
-// module into the user's cache folder; the first time that takes minutes.
+// of the system's (Redis on port 6379), which the tests leave alone. Consul, and
+// FerretDB for MongoDB, it builds from their Go modules into the user's cache
+// folder; the first time that takes minutes.
 // Where it can do neither it says what to do instead.
 package main
 
@@ -39,6 +40,7 @@ var needs = []struct {
 	{func(context.Context) (string, error) { return testenv.PostgresBinaries() }, "postgresql"},
 	{func(context.Context) (string, error) { return testenv.RedisBinary() }, "redis-server"},
 	{testenv.ConsulBinary, ""},
+	{testenv.MongoBinary, ""},
 }
 
 func run(ctx context.Context) error {
