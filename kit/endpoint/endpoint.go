@@ -74,8 +74,9 @@ func Do[Req any](method func(context.Context, Req) error, doc string) Endpoint {
 func (e Endpoint) Public() Endpoint { e.Anonymous = true; return e }
 
 // Internal keeps the endpoint away from the gateway: other services may call
-// it, the world may not.
-func (e Endpoint) Internal() Endpoint { e.Hidden = true; return e }
+// it, as often as they need to, the world may not. Unless it is public, too, they must show
+// a service's token (token.ServiceKey).
+func (e Endpoint) Internal() Endpoint { e.Hidden, e.Rate = true, Rate{}; return e }
 
 // Essential serves the endpoint in overload too, when others are refused: for
 // what operators need then, and for what costs more when it fails.

@@ -15,6 +15,7 @@ type Stack struct {
 	Logger   log.Logger
 	Tracer   *telemetry.Tracer
 	Verifier *token.Verifier
+	Services token.ServiceKey       // of those who may call internal endpoints; empty for nobody
 	Limiter  Limiter                // at first one of this process alone
 	Limits   atomic.Pointer[Limits] // beside the endpoints' own rates; may be stored while requests are served
 

@@ -22,7 +22,11 @@ import (
 var migrations embed.FS
 
 // DB is an open database.
-type DB struct{ *pgxpool.Pool }
+type DB struct {
+	*pgxpool.Pool
+
+	outbox *outbox
+}
 
 // patience is how long one statement may take, and how long the start waits
 // for a server that is not there yet.
@@ -47,7 +51,7 @@ func Open(ctx context.Context, url string, files fs.FS) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	d := &DB{pool}
+	d := &DB{pool, newOutbox(pool)}
 	if err := d.await(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
@@ -87,7 +91,11 @@ func (d *DB) await(ctx context.Context) error {
 }
 
 // Close closes the pool.
-func (d *DB) Close() error { d.Pool.Close(); return nil }
+func (d *DB) Close() error {
+	d.outbox.stop()
+	d.Pool.Close()
+	return nil
+}
 
 // Tx runs f in a transaction, which is rolled back when f returns an error or
 // panics. When the server gave the transaction up for another, f runs again.

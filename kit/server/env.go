@@ -7,10 +7,12 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/telemetry"
 	"github.com/trellis-go/trellis/kit/token"
 	"github.com/trellis-go/trellis/kit/transport"
@@ -19,6 +21,8 @@ import (
 // Common is the configuration that all services of a process share.
 type Common struct {
 	Discovery string            `env:"DISCOVERY" default:"memory:" schemes:"memory consul consul+https" takes:"memory: (services in this process) or consul://HOST:PORT" doc:"how services find each other"`
+	Events    string            `env:"EVENTS" default:"sqlite:data/events.db" schemes:"sqlite redis rediss" takes:"sqlite:FILE or redis://HOST:PORT" doc:"what carries events from service to service"`
+	Secret    token.ServiceKey  `env:"SECRET" default:"" takes:"32 characters or more, the same for all services; or nothing, when they are all in one process" doc:"by which services know each other at their internal endpoints" secret:"true"`
 	Issuer    URL               `env:"ISSUER" default:"http://localhost:8000" takes:"a URL" doc:"the iss of access tokens"`
 	Audience  string            `env:"AUDIENCE" default:"trellis" takes:"a name" doc:"the aud of access tokens"`
 	Proxies   transport.Proxies `env:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1" takes:"networks, separated by commas" doc:"whose X-Forwarded-For the services believe; the gateway's addresses"`
@@ -37,6 +41,31 @@ func loadCommon() (c Common, err error) {
 	return c, err
 }
 
+// share gives the services of a process that are alone a secret that nobody else has.
+func (c *Common) share(apps []App) error {
+	alone := strings.HasPrefix(c.Discovery, "memory:")
+	switch {
+	case len(c.Secret) > 0 || !alone && !internal(apps):
+		return nil
+	case alone:
+		c.Secret = token.NewServiceKey()
+		return nil
+	}
+	return errors.New("TRELLIS_SECRET: got nothing, takes 32 characters or more, the same for all services: with it they know each other at their internal endpoints")
+}
+
+// internal tells whether one of the services has endpoints for others alone.
+func internal(apps []App) bool {
+	for _, a := range apps {
+		for _, r := range a.Routes {
+			if r.Hidden && !r.Anonymous {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Env is what a service may ask of the process that it runs in.
 type Env struct {
 	Name     string
@@ -47,6 +76,7 @@ type Env struct {
 	Health   *telemetry.Health
 	Registry discovery.Registry
 	Others   *discovery.Balancer // calls other services: http://NAME/…
+	Peers    http.RoundTripper   // calls other services, their internal endpoints too
 	Store    string              // where the service keeps its data, as it may be shown
 	Keys     token.Keys          // what access tokens are verified with; the auth service's, over HTTP
 
@@ -59,6 +89,7 @@ type Env struct {
 	Draining context.Context
 
 	certificate *Certificate // nil for no TLS
+	events      events
 
 	endStreams context.CancelFunc
 	closers    []func() error
@@ -71,13 +102,14 @@ const (
 	revocationsURL = "http://auth/internal/v1/auth/revocations"
 )
 
-func newEnv(name, addr string, common Common, registry discovery.Registry, others *discovery.Balancer) (*Env, error) {
+func newEnv(name, addr string, common Common, registry discovery.Registry, others *discovery.Balancer, bus *bus) (*Env, error) {
 	tracer, err := telemetry.NewTracer(name, addr, string(common.Zipkin), float64(common.Sample))
 	if err != nil {
 		return nil, err
 	}
 	env := &Env{
-		Name: name, Common: common, Registry: registry, Others: others, Tracer: tracer,
+		Name: name, Common: common, Registry: registry, Others: others, Tracer: tracer, events: events{bus: bus},
+		Peers:   transport.Peer{Name: name, Key: common.Secret, Over: others},
 		Logger:  telemetry.NewLogger(os.Stderr, "service", name),
 		Metrics: telemetry.NewMetrics(),
 		Health:  &telemetry.Health{},
@@ -135,12 +167,14 @@ func (e *Env) Stack() *endpoint.Stack {
 		verifier := token.NewVerifier(e.Keys, string(e.Common.Issuer), e.Common.Audience)
 		verifier.Heed(e.Revocations)
 		e.stack = endpoint.NewStack(e.Logger, e.Metrics, e.Tracer, verifier)
+		e.stack.Services = e.Common.Secret
 	}
 	return e.stack
 }
 
 // Handler serves the routes behind the stack, and beside them what every
-// service has: /livez, /readyz, /metrics and /openapi.json.
+// service has: /livez, /readyz, /metrics, /openapi.json and, if it tells of or
+// handles events, /asyncapi.json.
 func (e *Env) Handler(routes []transport.Route, keeper transport.Keeper) (http.Handler, error) {
 	doc, err := transport.OpenAPI(e.Name, routes)
 	if err != nil {
@@ -154,11 +188,22 @@ func (e *Env) Handler(routes []transport.Route, keeper transport.Keeper) (http.H
 	mux.HandleFunc("GET /livez", e.Health.Live)
 	mux.HandleFunc("GET /readyz", e.Health.Readiness)
 	mux.Handle("GET /metrics", e.Metrics.Handler())
-	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		_, _ = w.Write(doc)
-	})
+	mux.HandleFunc("GET /openapi.json", document(doc))
+	if len(e.events.tells)+len(e.events.handles) > 0 {
+		doc, err := event.AsyncAPI(e.Name, e.events.tells, e.events.handles)
+		if err != nil {
+			return nil, err
+		}
+		mux.HandleFunc("GET /asyncapi.json", document(doc))
+	}
 	return operations{mux, api}, nil
+}
+
+func document(text []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		_, _ = w.Write(text)
+	}
 }
 
 // operations keeps what operators ask for out of the API's way: its paths
@@ -170,7 +215,7 @@ type operations struct {
 
 func (o operations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
-	case "/livez", "/readyz", "/metrics", "/openapi.json":
+	case "/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json":
 		o.mux.ServeHTTP(w, r)
 	default:
 		o.api.ServeHTTP(w, r)

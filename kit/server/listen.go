@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 	"time"
 
@@ -47,8 +48,8 @@ func newServer(h http.Handler, logger log.Logger) *http.Server {
 }
 
 // slowListener's connections fail a write that the client does not take in
-// within writeTimeout. http.Server's own WriteTimeout is for the whole answer,
-// and would cut streams.
+// within writeTimeout, or until a deadline that a handler has set instead.
+// http.Server's own WriteTimeout is for the whole answer, and would cut streams.
 type slowListener struct{ net.Listener }
 
 func (l slowListener) Accept() (net.Conn, error) {
@@ -72,7 +73,37 @@ func (l guardedListener) Accept() (net.Conn, error) {
 
 type slowConn struct {
 	net.Conn
-	until time.Time // the deadline that is set
+
+	mu     sync.Mutex
+	until  time.Time // the deadline that is set; zero for none, or theirs
+	theirs bool
+}
+
+// SetWriteDeadline sets a deadline that holds until the next one. None at all,
+// which is what net/http sets after every answer, gives way to writeTimeout.
+func (c *slowConn) SetWriteDeadline(t time.Time) error { return c.set(t, c.Conn.SetWriteDeadline) }
+
+// SetDeadline sets SetWriteDeadline's, and one for reading.
+func (c *slowConn) SetDeadline(t time.Time) error { return c.set(t, c.Conn.SetDeadline) }
+
+func (c *slowConn) set(t time.Time, set func(time.Time) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until, c.theirs = time.Time{}, !t.IsZero()
+	return set(t)
+}
+
+// hurry sets the deadline of a write, but not at every write: it costs a lock
+// and a timer.
+func (c *slowConn) hurry() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.theirs || c.until.Sub(now) >= writeTimeout/2 {
+		return nil
+	}
+	c.until = now.Add(writeTimeout)
+	return c.Conn.SetWriteDeadline(c.until)
 }
 
 // CloseWrite tells the client that no more will come.
@@ -88,11 +119,8 @@ const writePiece = 64 << 10
 
 func (c *slowConn) Write(b []byte) (n int, err error) {
 	for {
-		if now := time.Now(); c.until.Sub(now) < writeTimeout/2 { // not at every write: a deadline costs a lock and a timer
-			c.until = now.Add(writeTimeout)
-			if err := c.SetWriteDeadline(c.until); err != nil {
-				return n, err
-			}
+		if err := c.hurry(); err != nil {
+			return n, err
 		}
 		wrote, err := c.Conn.Write(b[:min(len(b), writePiece)])
 		n, b = n+wrote, b[wrote:]

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -80,6 +81,73 @@ func TestSlowReader(t *testing.T) {
 			t.Errorf("cut after %v, want about 30 s", took)
 		}
 	})
+}
+
+// So is one that took in an answer before: net/http takes deadlines back when
+// an answer has ended.
+func TestSlowReaderOfASecondAnswer(t *testing.T) {
+	var freed chan error
+	serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		_, err := io.WriteString(w, strings.Repeat("x", 1<<20))
+		freed <- err
+	}, func(t *testing.T, conn net.Conn) {
+		freed = make(chan error, 1)
+		send(t, conn, simple)
+		if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != http.StatusNoContent {
+			t.Fatal(res, err)
+		}
+		began := time.Now()
+		send(t, conn, strings.Replace(simple, "/", "/large", 1))
+		if err := <-freed; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the handler's write: %v", err)
+		}
+		if took := time.Since(began); took > 31*time.Second {
+			t.Errorf("cut after %v, want about 30 s", took)
+		}
+	})
+}
+
+// A handler's own deadline holds, and taken back it gives way to the usual one.
+func TestDeadlineOfAHandler(t *testing.T) {
+	for name, tt := range map[string]struct{ own, after time.Duration }{
+		"shorter":    {time.Second, time.Second},
+		"longer":     {time.Minute, time.Minute},
+		"taken back": {0, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var freed chan error
+			serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				_ = http.NewResponseController(w).Flush() // which sets the usual one
+				if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(cmp.Or(tt.own, time.Second))); err != nil {
+					t.Error(err)
+				}
+				if tt.own == 0 {
+					if err := http.NewResponseController(w).SetWriteDeadline(time.Time{}); err != nil {
+						t.Error(err)
+					}
+				}
+				_, err := io.WriteString(w, strings.Repeat("x", 1<<20))
+				freed <- err
+			}, func(t *testing.T, conn net.Conn) {
+				freed = make(chan error, 1)
+				send(t, conn, simple)
+				if _, err := http.ReadResponse(bufio.NewReaderSize(conn, 16), nil); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				if err := <-freed; !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("the handler's write: %v", err)
+				}
+				if took := time.Since(began).Round(time.Second); took != tt.after {
+					t.Errorf("cut after %v, want %v", took, tt.after)
+				}
+			})
+		})
+	}
 }
 
 // A stream may go on for as long as its client listens, with pauses.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -50,6 +51,10 @@ func execute(ctx context.Context, args []string, out io.Writer, apps ...App) err
 		return Run(ctx, out, apps...)
 	case "routes":
 		return printRoutes(out, apps)
+	case "events":
+		if hearing := hearing(apps); len(hearing) > 0 {
+			return printEvents(ctx, out, hearing, flags.Args()[1:])
+		}
 	case "help":
 		help(out, apps)
 		return nil
@@ -74,15 +79,13 @@ func runCommand(ctx context.Context, app App, c command, args []string) error {
 	if err != nil {
 		return err
 	}
-	env, err := newEnv(app.Name, "", common, new(discovery.Memory), nil)
+	events := &bus{url: common.Events}
+	env, err := newEnv(app.Name, "", common, new(discovery.Memory), nil, events)
 	if err != nil {
 		return err
 	}
 	err = c.run(ctx, env, config, args)
-	if err2 := env.close(); err == nil {
-		err = err2
-	}
-	return err
+	return cmp.Or(err, env.close(), events.close())
 }
 
 func help(out io.Writer, apps []App) {
@@ -92,6 +95,9 @@ func help(out io.Writer, apps []App) {
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "\nCommands:\n  serve\trun until interrupted (the default)\n  routes\tprint the table of routes\n")
+	if len(hearing(apps)) > 0 {
+		fmt.Fprintf(t, "  events %s\t%s\n", eventsArgs, eventsDoc)
+	}
 	if len(apps) == 1 {
 		for _, c := range apps[0].commands {
 			fmt.Fprintf(t, "  %s\t%s\n", strings.TrimSpace(c.name+" "+c.args), c.doc)
@@ -133,7 +139,11 @@ func printRoutes(out io.Writer, apps []App) error {
 			if r.Hidden {
 				access += ", internal"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%g/s\t%s\t%s\n", r.Method, r.Path, access, r.Rate.PerSecond, r.Name, r.Doc)
+			rate := "any"
+			if r.Rate.PerSecond > 0 {
+				rate = fmt.Sprintf("%g/s", r.Rate.PerSecond)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Method, r.Path, access, rate, r.Name, r.Doc)
 		}
 	}
 	return t.Flush()

@@ -187,7 +187,7 @@ func TestCommands(t *testing.T) {
 		"routes": {"one", "", []string{"routes"}, 0, "" +
 			"GET   /v1/hello         public           50/s  Hello  Say hello.\n" +
 			"POST  /v1/things        token            7/s   Make   Make a thing.\n" +
-			"GET   /internal/things  token, internal  50/s  List   List things.\n", ""},
+			"GET   /internal/things  token, internal  any   List   List things.\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -213,7 +213,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s: %+v", arg, got)
 		}
 		for _, want := range []string{
-			"Keeps things.", "serve", "routes", "-version", "echo WORD", "say it again", "migrate",
+			"Keeps things.", "serve", "routes", "events [replay ID…|all] [discard ID…]", "-version", "echo WORD", "say it again", "migrate",
 			"THING_ADDR", `takes HOST:PORT; default "127.0.0.1:0"`, "THING_ADVERTISE",
 			"THING_STORE", "where things are kept", `takes sqlite:FILE or postgres://…; default "memory:"`,
 			"THING_MAX", "THING_WAIT", "THING_STRICT", `default "true"`,

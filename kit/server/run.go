@@ -40,12 +40,15 @@ func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 	if err != nil {
 		return fmt.Errorf("TRELLIS_DISCOVERY: %w", err)
 	}
+	if err := common.share(apps); err != nil {
+		return errors.Join(err, registry.Close())
+	}
 	if !strings.HasPrefix(common.Discovery, "memory:") && common.Drain == 0 {
 		common.Drain = 2 * time.Second
 	}
 	others := discovery.Balance(registry, discovery.Via(new(wire.Transport)), discovery.Near(common.Zone), discovery.Log(telemetry.NewLogger(os.Stderr, "service", "discovery")))
-	p := &process{common: common, registry: registry, others: others, failed: make(chan error, len(apps))}
-	defer func() { err = errors.Join(err, p.stop(), others.Close(), registry.Close()) }()
+	p := &process{common: common, registry: registry, others: others, events: &bus{url: common.Events}, failed: make(chan error, len(apps))}
+	defer func() { err = errors.Join(err, p.stop(), p.events.close(), others.Close(), registry.Close()) }()
 
 	if len(apps) == 1 && strings.HasPrefix(common.Discovery, "memory:") {
 		fmt.Fprintf(os.Stderr, "warning: with TRELLIS_DISCOVERY=memory: %s finds no service outside this process; consul://HOST:PORT is for several\n", apps[0].Name)
@@ -75,6 +78,7 @@ type process struct {
 	common   Common
 	registry discovery.Registry
 	others   *discovery.Balancer
+	events   *bus
 	services []*service
 	failed   chan error
 }
@@ -95,7 +99,7 @@ func (p *process) start(ctx context.Context, s *service) (err error) {
 	if advertise == "" {
 		advertise = reachable(s.ln.Addr())
 	}
-	if s.env, err = newEnv(s.app.Name, advertise, p.common, p.registry, p.others); err != nil {
+	if s.env, err = newEnv(s.app.Name, advertise, p.common, p.registry, p.others, p.events); err != nil {
 		return err
 	}
 	handler, err := s.app.assemble(ctx, s.env, s.config)

@@ -30,6 +30,8 @@ var migrations embed.FS
 type DB struct {
 	Writer *sql.DB
 	Reader *sql.DB
+
+	outbox *outbox
 }
 
 // Open opens the database file at path, makes it and its folder if need be
@@ -62,6 +64,7 @@ func Open(ctx context.Context, path string, files fs.FS) (*DB, error) {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
 	d := &DB{}
+	d.outbox = newOutbox(d, path)
 	if d.Writer, err = open(path, "_txlock=immediate", 1); err != nil {
 		return nil, err
 	}
@@ -106,7 +109,7 @@ func open(path, option string, conns int) (*sql.DB, error) {
 }
 
 // Close closes the database.
-func (d *DB) Close() error { return errors.Join(d.Reader.Close(), d.Writer.Close()) }
+func (d *DB) Close() error { return errors.Join(d.Reader.Close(), d.Writer.Close(), d.outbox.close()) }
 
 // Ping tells whether the database answers.
 func (d *DB) Ping(ctx context.Context) error { return d.Reader.PingContext(ctx) }
@@ -119,10 +122,18 @@ func (d *DB) Tx(ctx context.Context, f func(*sql.Tx) error) error {
 		return err
 	}
 	defer tx.Rollback() // does nothing once it is committed
+	d.outbox.emitted.Store(false)
 	if err := f(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	emitted := d.outbox.emitted.Load() // while there is no other transaction
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if emitted {
+		d.outbox.awake()
+	}
+	return nil
 }
 
 // Secret returns 32 random bytes that every instance on this database shares,

@@ -42,6 +42,20 @@ var b3Headers = [...]string{"X-B3-Traceid", "X-B3-Spanid", "X-B3-Parentspanid", 
 
 func sampled(sc model.SpanContext) bool { return sc.Debug || sc.Sampled != nil && *sc.Sampled }
 
+// Traceparent is a trace as W3C's header says it; "" for none.
+func Traceparent(sc model.SpanContext) string {
+	if sc.TraceID.Empty() {
+		return ""
+	}
+	return formatTraceparent(sc)
+}
+
+// ParseTraceparent reads what Traceparent wrote; anything else is no trace.
+func ParseTraceparent(s string) model.SpanContext {
+	sc, _ := parseTraceparent(s)
+	return sc
+}
+
 // formatTraceparent is "00-<trace>-<span>-<flags>".
 func formatTraceparent(sc model.SpanContext) string {
 	b := make([]byte, 0, 55)

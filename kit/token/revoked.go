@@ -98,6 +98,9 @@ func (r *Revocations) wait(ctx context.Context) error {
 	}
 }
 
+// Ended tells whether a session has ended.
+func (r *Revocations) Ended(session string) bool { return r.has(session) }
+
 // has tells whether a session, a string, has ended. A caller that has it as
 // an interface spares the allocation.
 func (r *Revocations) has(session any) bool {

@@ -15,7 +15,8 @@ import (
 
 // Caller is who a valid token was given to.
 type Caller struct {
-	ID      string   // the user, or "" for nobody
+	ID      string   // the user, or "" for nobody and for a service
+	Service string   // the service that calls, or ""
 	Session string   // the session that the token belongs to
 	Roles   []string // such as "admin"
 	Scope   string   // what the token is for, blank-separated

@@ -41,8 +41,9 @@ const patience = 30 * time.Second
 const maxAnswer = 64 << 20
 
 // NewClient returns a client of the named service. The round tripper finds an
-// instance for the URL's host, which is the service's name. It panics on
-// routes that Handler would refuse.
+// instance for the URL's host, which is the service's name; for internal
+// endpoints it is one that shows who calls, a Peer. It panics on routes that
+// Handler would refuse.
 func NewClient(service string, routes []Route, over http.RoundTripper) Client {
 	c := Client{service: service, routes: map[string]clientRoute{}, http: &http.Client{Transport: over, Timeout: patience}}
 	for _, r := range routes {
@@ -102,7 +103,7 @@ func Call[Resp any](ctx context.Context, c Client, name string, req any) (resp R
 	if res.StatusCode >= 400 {
 		return resp, faultOf(res, body)
 	}
-	if route.Response != noneType && route.Status != http.StatusNoContent && res.StatusCode != http.StatusNotModified {
+	if route.Response != noneType && route.Status != http.StatusNoContent && res.StatusCode != http.StatusNoContent && res.StatusCode != http.StatusNotModified {
 		if err := json.Unmarshal(body, &resp); err != nil {
 			return resp, fault.New(fault.BadGateway, "broken_answer", "%s gave an answer that cannot be read.", c.service).Because(err)
 		}
@@ -139,7 +140,7 @@ func (c Client) request(ctx context.Context, route clientRoute, req any) (*http.
 		r.Header["Idempotency-Key"] = []string{uuid.NewString()}
 	}
 	call := endpoint.From(ctx)
-	if call.Token != "" && !route.Anonymous {
+	if call.Token != "" && !route.Anonymous && !route.Hidden {
 		r.Header["Authorization"] = []string{"Bearer " + call.Token}
 	}
 	if call.RequestID != "" {

@@ -105,8 +105,11 @@ func TestClientCalls(t *testing.T) {
 	if _, err := transport.Call[endpoint.None](ctx, c, "Remind", ThingRequest{made.ID}); err != nil {
 		t.Error(err)
 	}
-	if _, err := transport.Call[Farewell](ctx, c, "Farewell", ThingRequest{made.ID}); err != nil {
+	if _, err := transport.Call[Farewell](ctx, c, "Farewell", FarewellRequest{ID: made.ID, Status: 202}); err != nil {
 		t.Error(err)
+	}
+	if rank, err := transport.Call[Rank](ctx, c, "Rank", ThingRequest{made.ID}); err != nil || rank != (Rank{}) {
+		t.Errorf("%+v, %v", rank, err)
 	}
 	if _, err := transport.Call[endpoint.None](ctx, c, "Delete", DeleteRequest{made.ID, transport.IfMatch{Version: 2}}); err != nil {
 		t.Error(err)

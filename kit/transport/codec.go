@@ -113,7 +113,7 @@ func (c *codec) encode(x *exchange, result any) (any, error) {
 	if err := c.describe(x, res, result); err != nil {
 		return nil, err
 	}
-	if res.status == http.StatusNoContent || res.status == http.StatusNotModified || c.route.Response == noneType {
+	if c.route.Status == http.StatusNoContent || res.status == http.StatusNoContent || res.status == http.StatusNotModified || c.route.Response == noneType {
 		return res, nil
 	}
 	res.body = buffers.Get().(*bytes.Buffer)
@@ -140,6 +140,9 @@ func (c *codec) describe(x *exchange, res *response, result any) error {
 			}
 			res.header[name] = values
 		}
+	}
+	if s, ok := result.(endpoint.StatusCoder); ok && c.route.Other != 0 && s.StatusCode() == c.route.Other {
+		res.status = c.route.Other
 	}
 	if t, ok := result.(tagged); ok {
 		tag := t.ETag()

@@ -80,10 +80,14 @@ func describe31(r *openapi31.Reflector, route Route) error {
 	status := func(code int) openapi.ContentOption {
 		return func(cu *openapi.ContentUnit) { cu.HTTPStatus = code; cu.Description = http.StatusText(code) }
 	}
-	if route.Response == nil || route.Response == noneType {
-		oc.AddRespStructure(nil, status(route.Status))
-	} else {
-		oc.AddRespStructure(reflect.New(route.Response).Interface(), status(route.Status))
+	for _, code := range []int{route.Status, route.Other} {
+		switch {
+		case code == 0:
+		case route.Response == nil || route.Response == noneType || route.Status == http.StatusNoContent || code == http.StatusNoContent:
+			oc.AddRespStructure(nil, status(code))
+		default:
+			oc.AddRespStructure(reflect.New(route.Response).Interface(), status(code))
+		}
 	}
 	oc.AddRespStructure(new(Problem), func(cu *openapi.ContentUnit) {
 		cu.ContentType = problemType

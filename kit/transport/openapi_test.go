@@ -306,6 +306,8 @@ func TestOpenAPIContent(t *testing.T) {
 	says(op("Remind"), `{"description":"Accepted"}`, "responses", "202")
 	says(op("Delete"), `{"description":"No Content"}`, "responses", "204")
 	says(op("Farewell"), `{"description":"No Content"}`, "responses", "204")
+	says(op("Farewell"), `{"description":"Accepted"}`, "responses", "202")
+	says(op("Rank"), `{"description":"No Content"}`, "responses", "204")
 	says(op("Stream"), `{"description":"OK"}`, "responses", "200")
 	says(schema("ThingPage"), `{"$ref":"#/components/schemas/Thing"}`, "properties", "data", "items")
 	says(schema("ThingPage"), `["data","page"]`, "required")

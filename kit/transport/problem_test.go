@@ -213,6 +213,7 @@ func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	thing := s.put("a")
+	big := s.do("POST", "/v1/things", `{"name":"big","size":5}`).is(t, 201).thing(t)
 	for _, tt := range []struct {
 		method, path, body string
 		status             int
@@ -224,6 +225,10 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/v1/colors", "", 200, map[string]string{"Cache-Control": "public, max-age=60", "ETag": ""}, `{"colors":["red","green"]}`},
 		{"POST", thing.Location() + "/reminders", "", 202, map[string]string{"Content-Type": "", "Content-Length": "0"}, ``},
 		{"POST", thing.Location() + "/farewell", "", 204, map[string]string{"Content-Type": "", "Set-Cookie": "a=; Max-Age=0"}, ``},
+		{"POST", thing.Location() + "/farewell?status=202", "", 202, map[string]string{"Content-Type": "", "Set-Cookie": "a=; Max-Age=0"}, ``},
+		{"POST", thing.Location() + "/farewell?status=418", "", 204, nil, ``},
+		{"GET", thing.Location() + "/rank", "", 204, map[string]string{"Content-Type": ""}, ``},
+		{"GET", big.Location() + "/rank", "", 200, nil, `{"stars":5}`},
 		{"POST", "/v1/failures/big", "", 200, map[string]string{"Content-Length": "10012"}, `{"value":"` + strings.Repeat("x", 10_000) + `"}`},
 	} {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {

@@ -23,6 +23,7 @@ type Route struct {
 	Method, Path string
 	endpoint.Endpoint
 	Status  int   // of a success
+	Other   int   // of a success whose answer says so; 0 for none
 	BodyMax int64 // bytes of a request's body
 }
 
@@ -33,7 +34,7 @@ func route(method, path string, e endpoint.Endpoint) Route {
 	if e.Response == noneType {
 		status = http.StatusNoContent
 	}
-	return Route{method, path, e, status, defaultBodyMax}
+	return Route{Method: method, Path: path, Endpoint: e, Status: status, BodyMax: defaultBodyMax}
 }
 
 // Get, and so on, serve an endpoint at a path to requests of that method.
@@ -53,6 +54,10 @@ func (r Route) Accepted() Route { r.Status = http.StatusAccepted; return r }
 
 // NoContent makes success 204, with the headers that the answer has.
 func (r Route) NoContent() Route { r.Status = http.StatusNoContent; return r }
+
+// Or gives success another status when the answer, an endpoint.StatusCoder,
+// has that one. What NoContent has said of the answer holds for it too.
+func (r Route) Or(status int) Route { r.Other = status; return r }
 
 // MaxBody takes bodies of up to n bytes, instead of 1 MiB.
 func (r Route) MaxBody(n int64) Route { r.BodyMax = n; return r }

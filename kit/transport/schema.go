@@ -1,6 +1,9 @@
 package transport
 
 import (
+	"errors"
+	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -10,6 +13,34 @@ import (
 	"github.com/swaggest/jsonschema-go"
 	"github.com/trellis-go/trellis/kit/fault"
 )
+
+// Schema describes what a service sends of a type, in the way of OpenAPI. The
+// types that it is made of, itself too, are added to definitions by the names
+// of their package and their own, "notes.Note"; references lead there behind
+// prefix.
+func Schema(t reflect.Type, prefix string, definitions map[string]jsonschema.Schema) (jsonschema.Schema, error) {
+	sent := map[reflect.Type]bool{}
+	reach(t, sent)
+	var twice error
+	r := jsonschema.Reflector{}
+	r.InlineDefinition(uuid.UUID{})
+	schema, err := r.Reflect(reflect.New(t).Interface(),
+		jsonschema.RootRef,
+		jsonschema.DefinitionsPrefix(prefix),
+		jsonschema.CollectDefinitions(func(name string, schema jsonschema.Schema) {
+			if other, taken := definitions[name]; taken && other.ReflectType != schema.ReflectType {
+				twice = fmt.Errorf("%s and %s are both named %s", other.ReflectType, schema.ReflectType, name)
+			}
+			definitions[name] = schema
+		}),
+		jsonschema.InterceptSchema(uuidSchema),
+		jsonschema.InterceptProp(ruleSchema),
+		jsonschema.InterceptProp(wholeSchema(sent)),
+		jsonschema.InterceptNullability(plainNulls),
+		jsonschema.InterceptDefName(func(t reflect.Type, name string) string { return path.Base(t.PkgPath()) + "." + shortName(t, name) }),
+		func(rc *jsonschema.ReflectContext) { rc.EnvelopNullability = true })
+	return schema, errors.Join(err, twice)
+}
 
 // reach finds the types that a request or an answer is made of.
 func reach(t reflect.Type, seen map[reflect.Type]bool) {

@@ -49,7 +49,8 @@ func (s *things) routes() []transport.Route {
 		transport.Patch("/v1/things/{id}", endpoint.New(s.Change, "Change parts of a thing.")),
 		transport.Delete("/v1/things/{id}", endpoint.Do(s.Delete, "Remove a thing.")),
 		transport.Post("/v1/things/{id}/reminders", endpoint.Do(s.Remind, "Remind of a thing.")).Accepted(),
-		transport.Post("/v1/things/{id}/farewell", endpoint.New(s.Farewell, "Say farewell to a thing.")).NoContent(),
+		transport.Post("/v1/things/{id}/farewell", endpoint.New(s.Farewell, "Say farewell to a thing, now or later.")).NoContent().Or(http.StatusAccepted),
+		transport.Get("/v1/things/{id}/rank", endpoint.New(s.Rank, "Say how good a thing is, if it is.")).Or(http.StatusNoContent),
 		transport.Get("/v1/colors", endpoint.New(s.Colors, "List the colors.").Public()),
 		transport.Put("/v1/words/{word}/{number}", endpoint.New(s.Echo, "Take every kind of parameter.")),
 		transport.Post("/v1/failures/{how}", endpoint.New(s.Fail, "Fail in some way.").Public()),
@@ -248,14 +249,40 @@ func (s *things) Remind(ctx context.Context, r ThingRequest) error {
 	return err
 }
 
-// Farewell is an answer of headers alone.
-type Farewell struct{}
+// Farewell is an answer of headers alone, and of what it was.
+type Farewell struct{ status int }
 
 func (Farewell) Headers() http.Header {
 	return http.Header{"Set-Cookie": {"a=; Max-Age=0", "b=; Max-Age=0"}}
 }
 
-func (s *things) Farewell(context.Context, ThingRequest) (Farewell, error) { return Farewell{}, nil }
+func (f Farewell) StatusCode() int { return f.status }
+
+type FarewellRequest struct {
+	ID     uuid.UUID `path:"id" json:"-"`
+	Status int       `query:"status" json:"-"`
+}
+
+func (s *things) Farewell(_ context.Context, r FarewellRequest) (Farewell, error) {
+	return Farewell{r.Status}, nil
+}
+
+// Rank is an answer that may be none.
+type Rank struct {
+	Stars int `json:"stars"`
+}
+
+func (r Rank) StatusCode() int {
+	if r.Stars == 0 {
+		return http.StatusNoContent
+	}
+	return http.StatusOK
+}
+
+func (s *things) Rank(ctx context.Context, r ThingRequest) (Rank, error) {
+	t, err := s.Get(ctx, r)
+	return Rank{t.Size}, err
+}
 
 // Palette is an answer that everybody may keep.
 type Palette struct {

@@ -79,6 +79,15 @@ func State(c net.Conn, s http.ConnState) {
 func (c *Conn) release() {
 	c.r += c.given
 	c.phase, c.bad, c.ready, c.given = anything, nil, 0, 0
+	c.forget()
+}
+
+// forget lets go of the buffer of a connection that has come out of it and
+// may last for days.
+func (c *Conn) forget() {
+	if c.phase == anything && c.r == c.w {
+		c.buf = nil
+	}
 }
 
 // peeked is how much of a request net/http waits for before the time that it
@@ -163,6 +172,7 @@ func (c *Conn) handed() {
 	if c.whole || c.phase != header {
 		c.r += c.ready
 		c.ready, c.given = 0, 0
+		c.forget()
 	}
 	if c.whole {
 		c.next()

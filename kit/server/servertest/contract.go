@@ -3,17 +3,20 @@ package servertest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
-var update = flag.Bool("update", false, "write testdata/openapi.json anew")
+var update = flag.Bool("update", false, "write testdata/openapi.json and asyncapi.json anew")
 
 // Contract fails the test when routes are no longer what testdata/openapi.json
 // says: a changed API is to be seen in review, and written with -update. And
@@ -41,14 +44,41 @@ func Contract(t *testing.T, service string, routes []transport.Route) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	compare(t, service, "Contract", "openapi.json", text)
+}
+
+var eventType = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)+\.v[1-9][0-9]*$`)
+
+// EventContract fails the test when the events that a service tells and hears
+// of are no longer what testdata/asyncapi.json says.
+func EventContract(t *testing.T, service string, table []event.Kind, handlers []event.Handler) {
+	t.Helper()
+	for _, k := range table {
+		if k.Doc() == "" || !strings.HasSuffix(k.Doc(), ".") {
+			t.Errorf("%s: its doc is no sentence: %q", k.Type(), k.Doc())
+		}
+		if !eventType.MatchString(k.Type()) {
+			t.Errorf("%s: a name has two parts or more, in small letters: note.changed", k.Type())
+		}
+	}
+	text, err := event.AsyncAPI(service, table, handlers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, service, "EventContract", "asyncapi.json", text)
+}
+
+// compare holds a document to the one in testdata.
+func compare(t *testing.T, service, test, name string, text []byte) {
+	t.Helper()
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, text, "", "  "); err != nil {
 		t.Fatal(err)
 	}
 	pretty.WriteByte('\n')
-	file := filepath.Join("testdata", "openapi.json")
+	file := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(file, pretty.Bytes(), 0o644); err != nil {
+		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(file, pretty.Bytes(), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,6 +87,6 @@ func Contract(t *testing.T, service string, routes []transport.Route) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), pretty.String()); diff != "" {
-		t.Errorf("the API has changed (go test ./%s -run Contract -update writes it down):\n%s", service, diff)
+		t.Errorf("the contract has changed (go test ./%s -run %s -update writes it down):\n%s", service, test, diff)
 	}
 }

@@ -32,7 +32,8 @@ var Signer = token.Signer{Issuer: Issuer, Audience: Audience}
 // Service is a service being served until its test ends.
 type Service struct {
 	URL  string
-	Over http.RoundTripper // sends requests to it, whatever service they name
+	Key  token.ServiceKey  // of those who may call its internal endpoints
+	Over http.RoundTripper // sends requests to it, whatever service they name, as such a caller
 
 	key token.Key
 }
@@ -46,12 +47,13 @@ func Serve(t testing.TB, routes []transport.Route, keeper transport.Keeper, keys
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Service{key: token.Key{ID: "test", Private: private}}
+	s := &Service{Key: token.NewServiceKey(), key: token.Key{ID: "test", Private: private}}
 	if keys == nil {
 		keys = oneKey{s.key}
 	}
 	logger := telemetry.NewLogger(t.Output(), "test", t.Name())
 	stack := endpoint.NewStack(logger, telemetry.NewMetrics(), &telemetry.Tracer{}, token.NewVerifier(keys, Issuer, Audience))
+	stack.Services = s.Key
 	handler, err := transport.Handler(routes, transport.Options{
 		Stack: stack, Keeper: keeper, Trusted: transport.Proxies{netip.MustParsePrefix("127.0.0.0/8")},
 	})
@@ -65,7 +67,7 @@ func Serve(t testing.TB, routes []transport.Route, keeper transport.Keeper, keys
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Over = over{u.Host}
+	s.Over = transport.Peer{Name: "test", Key: s.Key, Over: over{u.Host}}
 	return s
 }
 
