@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/account"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/transport"
 )
@@ -21,13 +22,22 @@ func Routes(s *Service) []transport.Route {
 		transport.Post("/v1/auth/refresh", endpoint.New(s.Refresh, "Get a new access token for a refresh token, which is replaced.").Public().Limit(20).Essential()),
 		transport.Post("/v1/auth/logout", endpoint.New(s.Logout, "End this session, the others, or all.").Essential()).NoContent(),
 		transport.Put("/v1/auth/password", endpoint.Do(s.ChangePassword, "Change the password; other sessions end.").Limit(2)),
+		transport.Post("/v1/auth/email/verify", endpoint.New(s.VerifyEmail, "Verify an email with the token of a link; or, with an access token, have a link sent again.").Public().Limit(10)).NoContent().Or(http.StatusAccepted),
+		transport.Post("/v1/auth/password/forgot", endpoint.Do(s.ForgotPassword, "Have a link sent with which to set a new password.").Public().Limit(2)).Accepted(),
+		transport.Post("/v1/auth/password/reset", endpoint.Do(s.ResetPassword, "Set a new password with the token of a link; all sessions end.").Public().Limit(5)),
 		transport.Get("/v1/auth/me", endpoint.New(s.Me, "Read who you are.")),
 		transport.Get("/v1/auth/sessions", endpoint.New(s.ListSessions, "List your sessions.")),
 		transport.Delete("/v1/auth/sessions/{id}", endpoint.Do(s.EndSession, "End one of your sessions.").Essential()),
 		transport.Get("/v1/auth/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Public().Shared().Essential()),
 		transport.Get("/.well-known/jwks.json", endpoint.New(s.JWKS, "Read the keys that verify access tokens.").Named("WellKnownJWKS").Public().Shared().Essential()),
 		transport.Get("/internal/v1/auth/revocations", transport.Raw("Revocations", "Follow which sessions end.", s.Revocations).Public().Internal().Essential()),
+		transport.Post("/internal/v1/auth/links", endpoint.New(s.MakeLink, "Make a link to be sent to a user.").Internal().Repeatable()),
+		transport.Get("/internal/v1/auth/users", endpoint.New(s.FindUser, "Find a user by email or username.").Internal()),
+		transport.Get("/internal/v1/auth/users/{id}", endpoint.New(s.ReadUser, "Read a user.").Internal()),
+		transport.Post("/internal/v1/auth/users/{id}/confirm", endpoint.Do(s.ConfirmPassword, "Check a user's password.").Internal()),
+		transport.Post("/internal/v1/auth/users/{id}/close", endpoint.Do(s.CloseUser, "Let a user in no more; all of their sessions end.").Internal().Repeatable()),
 	}
+	routes = append(routes, account.Routes(s)...)
 	for i := range routes {
 		routes[i] = routes[i].MaxBody(maxRequest)
 	}
@@ -76,6 +86,59 @@ type LogoutRequest struct {
 type PasswordRequest struct {
 	Current string `json:"current_password" validate:"required,maxbytes=4096"`
 	New     string `json:"password" validate:"required" minLength:"10" maxLength:"128" description:"Neither common nor easily guessed."`
+}
+
+// VerifyRequest has the token of a link, or wants another link.
+type VerifyRequest struct {
+	Token  string `json:"token" description:"Of the link."`
+	Resend bool   `json:"resend" description:"Instead of a token: send another link to the caller, who is known by an access token."`
+}
+
+// ForgotRequest names a user who has forgotten their password.
+type ForgotRequest struct {
+	Email string `json:"email" validate:"required,max=254,email"`
+}
+
+// ResetRequest has the token of a link.
+type ResetRequest struct {
+	Token    string `json:"token" validate:"required" description:"Of the link."`
+	Password string `json:"password" validate:"required" minLength:"10" maxLength:"128" description:"Neither common nor easily guessed."`
+}
+
+// LinkFor says for whom and what a link is made.
+type LinkFor struct {
+	User    uuid.UUID `json:"user"`
+	Purpose Purpose   `json:"purpose" validate:"required,oneof=verify reset"`
+}
+
+// Link is what a link's mail is written with.
+type Link struct {
+	Email     string    `json:"email"`
+	Name      string    `json:"name"`
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// UserRequest names a user.
+type UserRequest struct {
+	ID uuid.UUID `path:"id" json:"-"`
+}
+
+// FindRequest names a user as they log in.
+type FindRequest struct {
+	Login string `query:"login" json:"-" validate:"required,max=320"`
+}
+
+// ConfirmRequest has a user's password, perhaps.
+type ConfirmRequest struct {
+	ID       uuid.UUID `path:"id" json:"-"`
+	Password string    `json:"password" validate:"required,maxbytes=4096"`
+}
+
+// Account is a user as other services see them.
+type Account struct {
+	User
+	Closed bool `json:"disabled"`
 }
 
 // SessionRequest names a session.

@@ -8,3 +8,5 @@ import (
 )
 
 func TestContract(t *testing.T) { servertest.Contract(t, "auth", auth.Routes(nil)) }
+
+func TestEventContract(t *testing.T) { servertest.EventContract(t, "auth", auth.Events, nil) }

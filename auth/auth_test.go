@@ -53,6 +53,7 @@ func use(t *testing.T, store auth.Store, err error, test func(*testing.T, auth.S
 // served is the auth service behind real HTTP.
 type served struct {
 	auth.Client
+	url   string
 	over  http.RoundTripper
 	ended *token.Revocations // as the service itself knows them
 	drain func()
@@ -82,7 +83,7 @@ func serveFailing(t *testing.T, store auth.Store, failed func(error)) served {
 	service := auth.NewService(store, password.New(2), servertest.Signer, keys, feed)
 	s := servertest.Serve(t, auth.Routes(service), store.Keeper(), keys)
 	t.Cleanup(drain) // before the server closes: it waits for who follows
-	return served{auth.NewClient(s.Over), s.Over, feed.Revocations(), drain}
+	return served{auth.NewClient(s.Over), s.URL, s.Over, feed.Revocations(), drain}
 }
 
 // from is the service as a program at an address sees it, with a User-Agent.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/fault"
 )
 
@@ -163,16 +164,17 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 	var session Session
 	var next refreshToken
 	var reused error // which ends the session, and that is to be kept
-	err = s.store.UpdateSession(ctx, t.session, func(o *Session) (err error) {
+	err = s.store.UpdateSession(ctx, t.session, func(o *Session) (events []event.Message, err error) {
 		next, err = o.exchange(t, fingerprint(ctx, r.client), s.now().UTC().Truncate(time.Microsecond))
 		if reused = nil; errors.Is(err, ErrRefreshReused) {
-			reused, err = err, nil
+			reused = err
+			events, err = messages(TokenReused.About(ctx, o.User, Login{o.ID, o.Device, o.IP}))
 		}
 		if r.Session == "cookie" {
 			o.Cookie = true
 		}
 		session = *o
-		return err
+		return events, err
 	})
 	switch {
 	case errors.Is(err, ErrNoSession):

@@ -17,13 +17,14 @@ import (
 
 // Service is what a user may do with their account.
 type Service struct {
-	store  Store
-	hasher *password.Hasher
-	signer token.Signer
-	keys   *Keyring
-	feed   *Feed
-	now    func() time.Time
-	floor  time.Duration
+	store    Store
+	hasher   *password.Hasher
+	signer   token.Signer
+	verifier *token.Verifier
+	keys     *Keyring
+	feed     *Feed
+	now      func() time.Time
+	floor    time.Duration
 }
 
 // refusalTime is how long a refused login takes, or a multiple of it, whoever
@@ -34,7 +35,9 @@ const refusalTime = 500 * time.Millisecond
 // NewService returns a service that keeps its users in the store and signs
 // access tokens in the name of the signer. Keys and feed are the same store's.
 func NewService(store Store, hasher *password.Hasher, signer token.Signer, keys *Keyring, feed *Feed) *Service {
-	return &Service{store, hasher, signer, keys, feed, time.Now, refusalTime}
+	verifier := token.NewVerifier(keys, signer.Issuer, signer.Audience)
+	verifier.Heed(feed.Revocations())
+	return &Service{store, hasher, signer, verifier, keys, feed, time.Now, refusalTime}
 }
 
 var (
@@ -63,7 +66,15 @@ func (s *Service) Signup(ctx context.Context, r SignupRequest) (Tokens, error) {
 	if username != "" {
 		u.Username = &username
 	}
-	switch err := s.store.CreateUser(ctx, u); {
+	registered, err := UserRegistered.About(ctx, id, Registered{u.Name})
+	if err != nil {
+		return Tokens{}, err
+	}
+	wanted, err := LinkWanted.About(ctx, id, LinkRequest{VerifyEmail})
+	if err != nil {
+		return Tokens{}, err
+	}
+	switch err := s.store.CreateUser(ctx, u, registered, wanted); {
 	case errors.Is(err, ErrUserExists): // made by an earlier run of this very request
 		if u, err = s.store.User(ctx, id); err != nil {
 			return Tokens{}, err
@@ -186,10 +197,14 @@ func (s *Service) verify(ctx context.Context, u *User, text string) error {
 	return nil
 }
 
-// caller is the user and the session that a valid token names. The session
-// must live: a token outlives it by some minutes.
+// caller is the user and the session that the request's token names.
 func (s *Service) caller(ctx context.Context) (user, session uuid.UUID, err error) {
-	c := endpoint.Caller(ctx)
+	return s.living(ctx, endpoint.Caller(ctx))
+}
+
+// living is the user and the session that a valid token names. The session
+// must live: a token outlives it by some minutes.
+func (s *Service) living(ctx context.Context, c *token.Caller) (user, session uuid.UUID, err error) {
 	if user, err = uuid.Parse(c.ID); err == nil {
 		session, err = uuid.Parse(c.Session)
 	}
@@ -228,13 +243,8 @@ func (s *Service) ChangePassword(ctx context.Context, r PasswordRequest) error {
 	if err := checkPassword("/password", r.New, deref(u.Email), deref(u.Username), u.Name); err != nil {
 		return err
 	}
-	var g guess
-	g.count("password "+id.String(), freeForAccount)
-	if err := s.try(ctx, g); err != nil {
-		return err
-	}
 	wrong := fault.Breaks(fault.Field{Pointer: "/current_password", Code: "wrong", Detail: "is not your password"})
-	switch err := s.settle(ctx, g, s.verify(ctx, &u, r.Current)); {
+	switch err := s.confirm(ctx, &u, r.Current); {
 	case errors.Is(err, ErrCredentials):
 		return wrong
 	case err != nil:
@@ -244,12 +254,26 @@ func (s *Service) ChangePassword(ctx context.Context, r PasswordRequest) error {
 	if err != nil {
 		return hashing(err)
 	}
-	replaced, err := s.store.ChangePassword(ctx, id, u.Password, hash, session, s.now())
+	changed, err := PasswordSet.About(ctx, id, PasswordChange{})
+	if err != nil {
+		return err
+	}
+	replaced, err := s.store.ChangePassword(ctx, id, u.Password, hash, session, s.now(), changed)
 	s.feed.wake()
 	if err == nil && !replaced { // it was changed meanwhile, elsewhere
 		return wrong
 	}
 	return err
+}
+
+// confirm is verify for a user who is logged in: guesses are counted.
+func (s *Service) confirm(ctx context.Context, u *User, text string) error {
+	var g guess
+	g.count(passwordGuess(u.ID), guessesOfAccount)
+	if err := s.try(ctx, g); err != nil {
+		return err
+	}
+	return s.settle(ctx, g, s.verify(ctx, u, text))
 }
 
 func deref(s *string) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/token"
 	"github.com/trellis-go/trellis/kit/transport"
 )
@@ -44,8 +45,12 @@ func (s *Service) open(ctx context.Context, u User, c client, kind string) (Toke
 		}
 		session.KnownBy = deviceHash(device)
 	}
+	events, err := s.onNewDevice(ctx, session, c)
+	if err != nil {
+		return Tokens{}, err
+	}
 	refresh := session.begin()
-	switch err := s.store.CreateSession(ctx, session, u.Password); {
+	switch err := s.store.CreateSession(ctx, session, u.Password, events...); {
 	case errors.Is(err, ErrNoUser): // the password was changed since it was verified
 		return Tokens{}, ErrCredentials
 	case err != nil:
@@ -53,6 +58,23 @@ func (s *Service) open(ctx context.Context, u User, c client, kind string) (Toke
 	}
 	return s.tokens(u, session, refresh, device)
 }
+
+// onNewDevice is what is told of a session on a device that no session of the
+// user's knows. With the first one there is none that could.
+func (s *Service) onNewDevice(ctx context.Context, o Session, c client) ([]event.Message, error) {
+	had, err := s.store.HadSession(ctx, o.User)
+	if err != nil || !had {
+		return nil, err
+	}
+	known, err := s.store.KnowsDevice(ctx, o.User, deviceHash(c.Device))
+	if err != nil || known {
+		return nil, err
+	}
+	return messages(NewDevice.About(ctx, o.User, Login{o.ID, o.Device, o.IP}))
+}
+
+// messages makes of one event the several that a Store takes.
+func messages(m event.Message, err error) ([]event.Message, error) { return []event.Message{m}, err }
 
 // shorten bounds what a client says of itself.
 func shorten(userAgent string) string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/fault"
 )
@@ -18,26 +19,37 @@ import (
 // from where he sits, and an owner gets in from any other place. A device that
 // has logged in to this account before, known by its cookie, is counted by
 // itself alone, so that not even a neighbour at the same address is in its way.
-const (
-	freeForAccount = 5
-	freeForAddress = 100
-	firstPause     = 2 * time.Second
-	longestPause   = time.Minute
-	forgottenAfter = 15 * time.Minute // since the last attempt
+var (
+	guessesOfAccount  = pace{5, 2 * time.Second, time.Minute, 15 * time.Minute}
+	guessesOfAddress  = pace{100, 2 * time.Second, time.Minute, 15 * time.Minute}
+	requestsOfAddress = pace{20, 2 * time.Second, time.Minute, 15 * time.Minute} // for a forgotten password
 )
+
+// pace is how quickly attempts may follow each other: some are free, then
+// pauses begin, and double.
+type pace struct {
+	free           int
+	first, longest time.Duration
+	forgotten      time.Duration // since the last attempt; what is counted behind a key is purged after an hour
+}
 
 var errThrottled = fault.New(fault.TooMany, "too_many_attempts", "Too many wrong attempts. Wait a moment.")
 
-// guess is one attempt at a password: what it is counted under, and how many
-// are free.
+// guess is one attempt at a password: what it is counted under, and at which pace.
 type guess struct {
-	keys []Hash
-	free []int
+	keys  []Hash
+	paces []pace
 }
 
-func (g *guess) count(what string, free int) {
+func (g *guess) count(what string, p pace) {
 	g.keys = append(g.keys, sha256.Sum256([]byte(what)))
-	g.free = append(g.free, free)
+	g.paces = append(g.paces, p)
+}
+
+// What is counted for one user alone.
+func passwordGuess(user uuid.UUID) string { return "password " + user.String() }
+func deviceGuess(user uuid.UUID, device []byte) string {
+	return "device " + user.String() + string(device)
 }
 
 // loginGuess is an attempt to log in. It is counted in the same way whether
@@ -49,13 +61,13 @@ func (s *Service) loginGuess(ctx context.Context, r LoginRequest, u User, known 
 			return g, err
 		}
 		if trusted {
-			g.count("device "+u.ID.String()+string(device), freeForAccount)
+			g.count(deviceGuess(u.ID, device), guessesOfAccount)
 			return g, nil
 		}
 	}
 	block := endpoint.Block(endpoint.From(ctx).Client).String()
-	g.count("login "+block+" "+EmailKey(r.Login), freeForAccount)
-	g.count("address "+block, freeForAddress)
+	g.count("login "+block+" "+EmailKey(r.Login), guessesOfAccount)
+	g.count("address "+block, guessesOfAddress)
 	return g, nil
 }
 
@@ -71,7 +83,7 @@ func (s *Service) try(ctx context.Context, g guess) error {
 			return errThrottled.After(wait)
 		}
 		for i := range a {
-			a[i].count(now, g.free[i])
+			a[i].count(now, g.paces[i])
 		}
 		return nil
 	})
@@ -85,7 +97,7 @@ func (s *Service) settle(ctx context.Context, g guess, outcome error) error {
 	}
 	err := s.store.Attempts(context.WithoutCancel(ctx), g.keys, func(a []Attempts) error {
 		for i := range a {
-			a[i].forgive(g.free[i])
+			a[i].forgive(g.paces[i])
 		}
 		if outcome == nil {
 			a[0] = Attempts{}
@@ -95,21 +107,21 @@ func (s *Service) settle(ctx context.Context, g guess, outcome error) error {
 	return errors.Join(outcome, err)
 }
 
-func (a *Attempts) count(now time.Time, free int) {
-	if now.Sub(a.Last) > forgottenAfter {
+func (a *Attempts) count(now time.Time, p pace) {
+	if now.Sub(a.Last) > p.forgotten {
 		*a = Attempts{}
 	}
 	a.Failures++
 	a.Last = now
-	if over := a.Failures - free; over > 0 {
-		a.Until = now.Add(min(firstPause<<min(over-1, 10), longestPause))
+	if over := a.Failures - p.free; over > 0 {
+		a.Until = now.Add(min(p.first<<min(over-1, 10), p.longest))
 	}
 }
 
-func (a *Attempts) forgive(free int) {
+func (a *Attempts) forgive(p pace) {
 	if a.Failures--; a.Failures <= 0 {
 		*a = Attempts{}
-	} else if a.Failures <= free {
+	} else if a.Failures <= p.free {
 		a.Until = time.Time{}
 	}
 }

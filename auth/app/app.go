@@ -57,6 +57,9 @@ func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, err
 	env.Health.Check("store", store.Ping)
 	signer := token.Signer{Issuer: string(env.Common.Issuer), Audience: env.Common.Audience}
 	service := auth.NewService(store, password.New(int(c.Hashes)), signer, keys, feed)
+	if err := env.Publish(ctx, auth.Events, store.Outbox()); err != nil {
+		return nil, err
+	}
 	return env.Handler(auth.Routes(service), store.Keeper())
 }
 

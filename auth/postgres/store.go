@@ -45,10 +45,14 @@ var purges = []string{
 		select id from sessions where ended_at < $1 limit $2 for update skip locked))`,
 	`delete from attempts where key = any (array(
 		select key from attempts where last_at < $1 limit $2 for update skip locked))`,
+	`delete from links where hash = any (array(
+		select hash from links where expires_at < $1 limit $2 for update skip locked))`,
+	`delete from ended_sessions where id = any (array(
+		select id from ended_sessions where ended_at < $1 limit $2 for update skip locked))`,
 }
 
-func (s *Store) Purge(ctx context.Context, sessions, attempts time.Time) error {
-	for i, before := range []time.Time{sessions, sessions, attempts} {
+func (s *Store) Purge(ctx context.Context, sessions, others time.Time) error {
+	for i, before := range []time.Time{sessions, sessions, others, others, others} {
 		for more := true; more; {
 			result, err := s.Exec(ctx, purges[i], before, purgeRows)
 			if err != nil {

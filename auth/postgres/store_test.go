@@ -47,6 +47,8 @@ const crowd = `
 	insert into sessions select gen_random_uuid(), id, '', '', now(), now(), now() + random() * interval '30 days', case when n = 1 then now() - random() * interval '30 days' end,
 		false, decode(md5(id::text), 'hex'), '', 0, '', null, '', now(), null from users, generate_series(1, 3) n;
 	insert into attempts select sha256(n::text::bytea), 1, now() - random() * interval '30 days', now() from generate_series(1, 10000) n;
+	insert into links select sha256(id::text::bytea), id, 'reset', email_key, now(), now() + random() * interval '1 hour' from users;
+	insert into ended_sessions select gen_random_uuid(), now() - random() * interval '30 days' from generate_series(1, 10000);
 	analyze;`
 
 // TestPlans: the queries of every request are answered from indexes.
@@ -68,11 +70,19 @@ func TestPlans(t *testing.T) {
 		"CreateUser":  {addUser, append(userFields(u), false), []string{"users_username_key", "users_by_username_key", "users_email_key_key", "users_pkey"}},
 		"Sessions":    {liveSessions, []any{someone, now}, []string{"sessions_open"}},
 		"EndSessions": {openSessions, []any{someone}, []string{"sessions_open"}},
-		"Ended":       {endedAfter, []any{now.Add(-time.Minute)}, []string{"sessions_ended"}},
+		"Ended":       {endedAfter, []any{now.Add(-time.Minute)}, []string{"sessions_ended", "ended_sessions_ended"}},
 		"KnowsDevice": {knowsDevice, []any{someone, device}, []string{"sessions_known_by"}},
+		"HadSession":  {hadSession, []any{someone}, []string{"sessions_known_by"}},
+		"AllSessions": {allSessions, []any{someone}, []string{"sessions_known_by"}},
+		"AddLink":     {dropLinks, []any{someone, "reset", 3}, []string{"links_of_user", "links_pkey"}},
+		"LinkUser":    {linkUser, []any{device, "reset", now}, []string{"links_pkey", "users_pkey"}},
+		"UseLink":     {useLink, []any{device, "reset", now}, []string{"links_pkey"}},
+		"EraseUser":   {keepEnds, []any{someone, now}, []string{"sessions_known_by"}},
 		"Purge 0":     {purges[0], []any{longAgo, 10}, []string{"sessions_expires", "sessions_pkey"}},
 		"Purge 1":     {purges[1], []any{longAgo, 10}, []string{"sessions_ended", "sessions_pkey"}},
 		"Purge 2":     {purges[2], []any{longAgo, 10}, []string{"attempts_last", "attempts_pkey"}},
+		"Purge 3":     {purges[3], []any{longAgo, 10}, []string{"links_expires", "links_pkey"}},
+		"Purge 4":     {purges[4], []any{longAgo, 10}, []string{"ended_sessions_ended", "ended_sessions_pkey"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, err := s.Query(t.Context(), "explain (costs off) "+test.query, test.args...)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/trellis-go/trellis/auth"
+	"github.com/trellis-go/trellis/kit/event"
 )
 
 // addUser adds a user unless another has the id or the username, and unless
@@ -28,23 +29,28 @@ const addUser = `with taken as (select
 	)
 	select id, email, username from taken`
 
-func (s *Store) CreateUser(ctx context.Context, u auth.User) error {
-	var id, email, username bool
-	b := &pgx.Batch{}
-	lock(b, "users")
-	b.Queue(addUser, append(userFields(u), false)...).QueryRow(func(row pgx.Row) error { return row.Scan(&id, &email, &username) })
-	if err := s.SendBatch(ctx, b).Close(); err != nil { // one round trip, which is one transaction
-		return err
-	}
-	switch {
-	case id:
-		return auth.ErrUserExists
-	case email:
-		return auth.ErrEmailTaken
-	case username:
-		return auth.ErrUsernameTaken
-	}
-	return nil
+func (s *Store) CreateUser(ctx context.Context, u auth.User, events ...event.Message) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		if err := s.Emit(ctx, tx, events...); err != nil { // before the lock, for which others wait
+			return err
+		}
+		var id, email, username bool
+		b := &pgx.Batch{}
+		lock(b, "users")
+		b.Queue(addUser, append(userFields(u), false)...).QueryRow(func(row pgx.Row) error { return row.Scan(&id, &email, &username) })
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+		switch {
+		case id:
+			return auth.ErrUserExists
+		case email:
+			return auth.ErrEmailTaken
+		case username:
+			return auth.ErrUsernameTaken
+		}
+		return nil
+	})
 }
 
 func (s *Store) ImportUsers(ctx context.Context, users []auth.User) ([]error, error) {
@@ -149,14 +155,16 @@ func (s *Store) SetPassword(ctx context.Context, user uuid.UUID, old, hash strin
 	return result.RowsAffected() == 1, err
 }
 
-func (s *Store) ChangePassword(ctx context.Context, user uuid.UUID, old, hash string, keep uuid.UUID, now time.Time) (replaced bool, err error) {
+func (s *Store) ChangePassword(ctx context.Context, user uuid.UUID, old, hash string, keep uuid.UUID, now time.Time, events ...event.Message) (replaced bool, err error) {
 	err = s.Tx(ctx, func(tx pgx.Tx) error {
 		result, err := tx.Exec(ctx, setPassword, user, old, hash)
 		if replaced = result.RowsAffected() == 1; err != nil || !replaced {
 			return err
 		}
-		_, err = tx.Exec(ctx, endOthers, user, now, keep)
-		return err
+		if _, err := tx.Exec(ctx, voidLinks, user, auth.ResetPassword); err != nil {
+			return err
+		}
+		return s.end(ctx, tx, user, events, endOthers, now, keep)
 	})
 	return replaced && err == nil, err
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/auth"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/sqlite"
 )
 
@@ -19,8 +21,9 @@ const (
 		select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
 		where exists (select 1 from users where id = ?2 and password = ?18 and not disabled)`
 	endOldest = `update sessions set ended_at = ?2 where id in (
-		select id from sessions where user_id = ?1 and ended_at is null order by last_seen_at desc, id desc limit -1 offset ?3)`
-	endOthers     = `update sessions set ended_at = ?2 where user_id = ?1 and ended_at is null and id <> ?3`
+		select id from sessions where user_id = ?1 and ended_at is null order by last_seen_at desc, id desc limit -1 offset ?3) returning id`
+	endOthers     = `update sessions set ended_at = ?2 where user_id = ?1 and ended_at is null and id <> ?3 returning id`
+	endAll        = `update sessions set ended_at = ?2 where user_id = ?1 and ended_at is null returning id`
 	updateSession = `update sessions set (` + sessionColumns + `)
 		= (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) where id = ?1`
 	selectSession = `select id, ` + sessionColumns + ` from sessions `
@@ -28,11 +31,14 @@ const (
 	liveSessions = selectSession + `where user_id = ?1 and ended_at is null and expires_at > ?2
 		order by last_seen_at desc, id desc`
 	openSessions = selectSession + `where user_id = ?1 and ended_at is null`
-	endedAfter   = `select id, ended_at from sessions where ended_at > ?1 order by ended_at`
-	knowsDevice  = `select exists (select 1 from sessions where user_id = ?1 and known_by = ?2)`
+	allSessions  = selectSession + `where user_id = ?1 order by created_at desc, id desc`
+	endedAfter   = `select id, ended_at from sessions where ended_at > ?1
+		union all select id, ended_at from ended_sessions where ended_at > ?1 order by ended_at`
+	knowsDevice = `select exists (select 1 from sessions where user_id = ?1 and known_by = ?2)`
+	hadSession  = `select exists (select 1 from sessions where user_id = ?1)`
 )
 
-func (s *Store) CreateSession(ctx context.Context, session auth.Session, password string) error {
+func (s *Store) CreateSession(ctx context.Context, session auth.Session, password string, events ...event.Message) error {
 	return s.Tx(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, insertSession, append(sessionFields(session), password)...)
 		if err != nil {
@@ -44,8 +50,7 @@ func (s *Store) CreateSession(ctx context.Context, session auth.Session, passwor
 		case n == 0:
 			return auth.ErrNoUser
 		}
-		_, err = tx.ExecContext(ctx, endOldest, session.User[:], sqlite.Micros(session.CreatedAt), auth.MaxSessions)
-		return err
+		return s.end(ctx, tx, session.User, events, endOldest, sqlite.Micros(session.CreatedAt), auth.MaxSessions)
 	})
 }
 
@@ -53,23 +58,64 @@ func (s *Store) Session(ctx context.Context, id uuid.UUID) (auth.Session, error)
 	return oneSession(s.Reader.QueryRowContext(ctx, selectSession+`where id = ?1`, id[:]))
 }
 
-func (s *Store) UpdateSession(ctx context.Context, id uuid.UUID, change func(*auth.Session) error) error {
+func (s *Store) UpdateSession(ctx context.Context, id uuid.UUID, change func(*auth.Session) ([]event.Message, error)) error {
 	return s.Tx(ctx, func(tx *sql.Tx) error {
 		session, err := oneSession(tx.QueryRowContext(ctx, selectSession+`where id = ?1`, id[:]))
 		if err != nil {
 			return err
 		}
-		if err := change(&session); err != nil {
+		lived := session.EndedAt == nil
+		events, err := change(&session)
+		if err != nil {
 			return err
 		}
 		session.ID = id
-		_, err = tx.ExecContext(ctx, updateSession, sessionFields(session)...)
-		return err
+		if _, err := tx.ExecContext(ctx, updateSession, sessionFields(session)...); err != nil {
+			return err
+		}
+		if lived && session.EndedAt != nil {
+			return s.tell(ctx, tx, session.User, events, id)
+		}
+		return s.Emit(ctx, tx, events...)
 	})
+}
+
+// end runs one of the updates that end sessions of a user and return their
+// ids, and writes events, those of the ends too.
+func (s *Store) end(ctx context.Context, tx *sql.Tx, user uuid.UUID, events []event.Message, update string, args ...any) error {
+	rows, err := tx.QueryContext(ctx, update, append([]any{user[:]}, args...)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var ended []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		ended = append(ended, id)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return s.tell(ctx, tx, user, events, ended...)
+}
+
+func (s *Store) tell(ctx context.Context, tx *sql.Tx, user uuid.UUID, events []event.Message, ended ...uuid.UUID) error {
+	endings, err := auth.Endings(ctx, user, ended...)
+	if err != nil {
+		return err
+	}
+	return s.Emit(ctx, tx, slices.Concat(events, endings)...)
 }
 
 func (s *Store) Sessions(ctx context.Context, user uuid.UUID, now time.Time) ([]auth.Session, error) {
 	return listSessions(s.Reader.QueryContext(ctx, liveSessions, user[:], sqlite.Micros(now)))
+}
+
+func (s *Store) AllSessions(ctx context.Context, user uuid.UUID) ([]auth.Session, error) {
+	return listSessions(s.Reader.QueryContext(ctx, allSessions, user[:]))
 }
 
 func (s *Store) EndSessions(ctx context.Context, user uuid.UUID, now time.Time, pick func(auth.Session) bool) (ended []uuid.UUID, err error) {
@@ -87,7 +133,7 @@ func (s *Store) EndSessions(ctx context.Context, user uuid.UUID, now time.Time, 
 			}
 			ended = append(ended, session.ID)
 		}
-		return nil
+		return s.tell(ctx, tx, user, nil, ended...)
 	})
 	if err != nil {
 		return nil, err
@@ -119,6 +165,11 @@ func (s *Store) KnowsDevice(ctx context.Context, user uuid.UUID, device []byte) 
 	}
 	err = s.Reader.QueryRowContext(ctx, knowsDevice, user[:], device).Scan(&knows)
 	return knows, err
+}
+
+func (s *Store) HadSession(ctx context.Context, user uuid.UUID) (had bool, err error) {
+	err = s.Reader.QueryRowContext(ctx, hadSession, user[:]).Scan(&had)
+	return had, err
 }
 
 // sessionFields are the values of insertSession and updateSession.

@@ -34,10 +34,12 @@ var purges = []string{
 	`delete from sessions where id in (select id from sessions where expires_at < ?1 limit ?2)`,
 	`delete from sessions where id in (select id from sessions where ended_at < ?1 limit ?2)`,
 	`delete from attempts where key in (select key from attempts where last_at < ?1 limit ?2)`,
+	`delete from links where hash in (select hash from links where expires_at < ?1 limit ?2)`,
+	`delete from ended_sessions where id in (select id from ended_sessions where ended_at < ?1 limit ?2)`,
 }
 
-func (s *Store) Purge(ctx context.Context, sessions, attempts time.Time) error {
-	for i, before := range []time.Time{sessions, sessions, attempts} {
+func (s *Store) Purge(ctx context.Context, sessions, others time.Time) error {
+	for i, before := range []time.Time{sessions, sessions, others, others, others} {
 		for more := true; more; {
 			result, err := s.Writer.ExecContext(ctx, purges[i], sqlite.Micros(before), purgeRows)
 			if err != nil {

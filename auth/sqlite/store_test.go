@@ -50,11 +50,19 @@ func TestPlans(t *testing.T) {
 		"taken":       {taken, []any{1, 2, 3, 4}, []string{"users_by_username_key (username_key=?)"}},
 		"Sessions":    {liveSessions, []any{1, 2}, []string{"sessions_open (user_id=?)"}},
 		"EndSessions": {openSessions, []any{1}, []string{"sessions_open (user_id=?)"}},
-		"Ended":       {endedAfter, []any{1}, []string{"sessions_ended (ended_at>?)"}},
+		"Ended":       {endedAfter, []any{1}, []string{"sessions_ended (ended_at>?)", "ended_sessions_ended (ended_at>?)"}},
 		"KnowsDevice": {knowsDevice, []any{1, 2}, []string{"sessions_known_by (user_id=? AND known_by=?)"}},
+		"HadSession":  {hadSession, []any{1}, []string{"sessions_known_by (user_id=?)"}},
+		"AllSessions": {allSessions, []any{1}, []string{"sessions_known_by (user_id=?)"}},
+		"AddLink":     {dropLinks, []any{1, 2, 3}, []string{"links_of_user (user_id=? AND purpose=?)"}},
+		"LinkUser":    {linkUser, []any{1, 2, 3}, []string{"sqlite_autoindex_links_1 (hash=?)", "sqlite_autoindex_users_1 (id=?)"}},
+		"UseLink":     {useLink, []any{1, 2, 3}, []string{"sqlite_autoindex_links_1 (hash=?)"}},
+		"EraseUser":   {keepEnds, []any{1, 2}, []string{"sessions_known_by (user_id=?)"}},
 		"Purge 0":     {purges[0], []any{1, 2}, []string{"sessions_expires (expires_at<?)"}},
 		"Purge 1":     {purges[1], []any{1, 2}, []string{"sessions_ended (ended_at<?)"}},
 		"Purge 2":     {purges[2], []any{1, 2}, []string{"attempts_last (last_at<?)"}},
+		"Purge 3":     {purges[3], []any{1, 2}, []string{"links_expires (expires_at<?)"}},
+		"Purge 4":     {purges[4], []any{1, 2}, []string{"ended_sessions_ended (ended_at<?)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, err := s.Reader.QueryContext(t.Context(), "explain query plan "+test.query, test.args...)

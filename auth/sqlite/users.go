@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/auth"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/sqlite"
 )
 
@@ -22,7 +23,7 @@ const insertUser = `insert into users (id, email, email_key, username, username_
 	name, roles, email_verified, mfa, password, disabled, created_at)
 	values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`
 
-func (s *Store) CreateUser(ctx context.Context, u auth.User) error {
+func (s *Store) CreateUser(ctx context.Context, u auth.User, events ...event.Message) error {
 	return s.Tx(ctx, func(tx *sql.Tx) error {
 		n := namesOf(u)
 		var id, email, username bool
@@ -37,8 +38,10 @@ func (s *Store) CreateUser(ctx context.Context, u auth.User) error {
 		case username:
 			return auth.ErrUsernameTaken
 		}
-		_, err := tx.ExecContext(ctx, insertUser, fieldsOf(u, n)...)
-		return err
+		if _, err := tx.ExecContext(ctx, insertUser, fieldsOf(u, n)...); err != nil {
+			return err
+		}
+		return s.Emit(ctx, tx, events...)
 	})
 }
 
@@ -154,7 +157,7 @@ func (s *Store) SetPassword(ctx context.Context, user uuid.UUID, old, hash strin
 	return n == 1, err
 }
 
-func (s *Store) ChangePassword(ctx context.Context, user uuid.UUID, old, hash string, keep uuid.UUID, now time.Time) (replaced bool, err error) {
+func (s *Store) ChangePassword(ctx context.Context, user uuid.UUID, old, hash string, keep uuid.UUID, now time.Time, events ...event.Message) (replaced bool, err error) {
 	err = s.Tx(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, setPassword, user[:], old, hash)
 		if err != nil {
@@ -164,8 +167,10 @@ func (s *Store) ChangePassword(ctx context.Context, user uuid.UUID, old, hash st
 			return err
 		}
 		replaced = true
-		_, err = tx.ExecContext(ctx, endOthers, user[:], sqlite.Micros(now), keep[:])
-		return err
+		if _, err := tx.ExecContext(ctx, voidLinks, user[:], auth.ResetPassword); err != nil {
+			return err
+		}
+		return s.end(ctx, tx, user, events, endOthers, sqlite.Micros(now), keep[:])
 	})
 	return replaced && err == nil, err
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -102,8 +103,21 @@ func purge(t *testing.T, s auth.Store) {
 		all[1] = auth.Attempts{Failures: 9, Last: earlier, Until: noon.Add(time.Hour)}
 		return nil
 	}))
+	u := user("links@example.com", "")
+	ok(t, s.CreateUser(ctx, u))
+	for n, expires := range []time.Time{earlier, noon} {
+		l := link(n, u, auth.VerifyEmail)
+		l.CreatedAt, l.ExpiresAt = noon.AddDate(-1, 0, 0), expires
+		ok(t, s.AddLink(ctx, l))
+	}
+	left := user("", "")
+	ok(t, s.CreateUser(ctx, left))
+	addSession(t, s, left.ID, func(one *auth.Session) { one.EndedAt = &earlier })
+	told := addSession(t, s, left.ID, func(one *auth.Session) { one.EndedAt = new(noon) })
+	_, err := s.EraseUser(ctx, left.ID, noon)
+	ok(t, err)
 	signing := key("a", noon.AddDate(-1, 0, 0))
-	_, err := s.UpdateKeys(ctx, func([]auth.Key) []auth.Key { return []auth.Key{signing} })
+	_, err = s.UpdateKeys(ctx, func([]auth.Key) []auth.Key { return []auth.Key{signing} })
 	ok(t, err)
 
 	for range 2 {
@@ -118,6 +132,14 @@ func purge(t *testing.T, s auth.Store) {
 			is(t, err, auth.ErrNoSession)
 		}
 		equal(t, attemptsBehind(t, s, keep, drop), []auth.Attempts{{Failures: 1, Last: noon}, {}})
+		_, err := s.LinkUser(ctx, auth.Hash{0}, auth.VerifyEmail, noon.AddDate(-1, 0, 0))
+		is(t, err, auth.ErrLinkExpired)
+		_, err = s.LinkUser(ctx, auth.Hash{1}, auth.VerifyEmail, noon.AddDate(-1, 0, 0))
+		ok(t, err)
+		ended, err := s.Ended(ctx, noon.AddDate(-1, 0, 0))
+		ok(t, err)
+		equal(t, len(ended), 3) // two of those that live on
+		equal(t, slices.Contains(ended, auth.Ended{ID: told.ID, At: noon}), true)
 	}
 	_, err = s.User(ctx, owner)
 	ok(t, err)

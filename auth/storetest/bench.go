@@ -36,14 +36,17 @@ func Bench(b *testing.B, open func(b *testing.B) auth.Store) {
 			_, err := s.FindUser(ctx, number("user", i%len(crowd)), number("user", i%len(crowd))+"@example.com")
 			return err
 		}},
-		{"CreateUser", func(i int) error { return s.CreateUser(ctx, user(fmt.Sprint(id(), "@example.com"), "")) }},
+		{"CreateUser", func(i int) error {
+			u := user(fmt.Sprint(id(), "@example.com"), "")
+			return s.CreateUser(ctx, u, happened(b, u.ID, i))
+		}},
 		{"Session", func(i int) error { _, err := s.Session(ctx, logins[i%64].ID); return err }},
 		{"UpdateSession", func(i int) error {
-			return s.UpdateSession(ctx, logins[i%64].ID, func(one *auth.Session) error {
+			return s.UpdateSession(ctx, logins[i%64].ID, silent(func(one *auth.Session) error {
 				one.Generation++
 				one.LastSeenAt = one.LastSeenAt.Add(time.Second)
 				return nil
-			})
+			}))
 		}},
 		{"Attempts/none", func(i int) error {
 			return s.Attempts(ctx, []auth.Hash{{1, byte(i)}, {2, byte(i)}}, func([]auth.Attempts) error { return nil })

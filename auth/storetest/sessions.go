@@ -37,20 +37,20 @@ func sessionIsKeptWhole(t *testing.T, s auth.Store) {
 
 		// as it is changed, so it is kept: here into the one before
 		into := list[(i+1)%len(list)]
-		ok(t, s.UpdateSession(ctx, want.ID, func(one *auth.Session) error {
+		ok(t, s.UpdateSession(ctx, want.ID, silent(func(one *auth.Session) error {
 			equal(t, *one, want)
 			id := one.ID
 			*one = into
 			one.ID = id
 			return nil
-		}))
+		})))
 		changed, err := s.Session(ctx, want.ID)
 		ok(t, err)
-		ok(t, s.UpdateSession(ctx, want.ID, func(one *auth.Session) error {
+		ok(t, s.UpdateSession(ctx, want.ID, silent(func(one *auth.Session) error {
 			equal(t, *one, changed)
 			*one = want
 			return nil
-		}))
+		})))
 		got, err = s.Session(ctx, want.ID)
 		ok(t, err)
 		equal(t, got, want)
@@ -74,11 +74,11 @@ func updateSession(t *testing.T, s auth.Store) {
 		t.Run(name, func(t *testing.T) {
 			one := addSession(t, s, addUser(t, s), nil)
 			other := addSession(t, s, one.User, nil)
-			err := s.UpdateSession(ctx, one.ID, func(session *auth.Session) error {
+			err := s.UpdateSession(ctx, one.ID, silent(func(session *auth.Session) error {
 				equal(t, *session, one)
 				session.EndedAt, session.Generation = new(noon), 7
 				return test.returns
-			})
+			}))
 			is(t, err, test.returns)
 			want := one
 			if test.kept {
@@ -92,10 +92,10 @@ func updateSession(t *testing.T, s auth.Store) {
 			equal(t, got, other)
 		})
 	}
-	is(t, s.UpdateSession(ctx, id(), func(*auth.Session) error {
+	is(t, s.UpdateSession(ctx, id(), silent(func(*auth.Session) error {
 		t.Error("change was called")
 		return nil
-	}), auth.ErrNoSession)
+	})), auth.ErrNoSession)
 }
 
 func updateSessionAtOnce(t *testing.T, s auth.Store) {
@@ -104,10 +104,10 @@ func updateSessionAtOnce(t *testing.T, s auth.Store) {
 	const goroutines, times = 8, 10
 	ok(t, errors.Join(atOnce(goroutines, func(int) error {
 		for range times {
-			if err := s.UpdateSession(ctx, one.ID, func(session *auth.Session) error {
+			if err := s.UpdateSession(ctx, one.ID, silent(func(session *auth.Session) error {
 				session.Generation++
 				return nil
-			}); err != nil {
+			})); err != nil {
 				return err
 			}
 		}
@@ -225,7 +225,7 @@ func endSessionsAtOnce(t *testing.T, s auth.Store) {
 			ended[i], err = s.EndSessions(ctx, owner, noon, func(auth.Session) bool { return true })
 			return err
 		}
-		return s.UpdateSession(ctx, all[i-len(ended)], func(one *auth.Session) error { one.Generation++; return nil })
+		return s.UpdateSession(ctx, all[i-len(ended)], silent(func(one *auth.Session) error { one.Generation++; return nil }))
 	})...))
 	got := slices.Concat(ended...)
 	slices.SortFunc(got, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
@@ -251,10 +251,10 @@ func ended(t *testing.T, s auth.Store) {
 	replaced := addSession(t, s, owner, nil)
 	_, err := s.EndSessions(ctx, other, after(0), func(one auth.Session) bool { return one.ID == loggedOut.ID })
 	ok(t, err)
-	ok(t, s.UpdateSession(ctx, reused.ID, func(one *auth.Session) error {
+	ok(t, s.UpdateSession(ctx, reused.ID, silent(func(one *auth.Session) error {
 		one.EndedAt = new(after(time.Microsecond))
 		return nil
-	}))
+	})))
 	_, err = s.ChangePassword(ctx, owner, hashOf(t, s, owner), "new", kept.ID, after(time.Minute))
 	ok(t, err)
 	crowded := addUser(t, s)
@@ -314,4 +314,31 @@ func knowsDevice(t *testing.T, s auth.Store) {
 			t.Errorf("%q: got %v", test.device, got)
 		}
 	}
+}
+
+func hadSession(t *testing.T, s auth.Store) {
+	live, ended, none := addUser(t, s), addUser(t, s), addUser(t, s)
+	addSession(t, s, live, nil)
+	addSession(t, s, ended, func(one *auth.Session) { one.EndedAt = new(noon) })
+	for user, want := range map[uuid.UUID]bool{live: true, ended: true, none: false, id(): false} {
+		got, err := s.HadSession(t.Context(), user)
+		ok(t, err)
+		equal(t, got, want)
+	}
+}
+
+func allSessions(t *testing.T, s auth.Store) {
+	owner := addUser(t, s)
+	addSession(t, s, addUser(t, s), nil)
+	began := func(d time.Duration) func(*auth.Session) {
+		return func(one *auth.Session) { one.CreatedAt = noon.Add(d) }
+	}
+	first, third := addSession(t, s, owner, began(-time.Hour)), addSession(t, s, owner, began(time.Hour))
+	second := addSession(t, s, owner, func(one *auth.Session) { one.EndedAt, one.ExpiresAt = new(noon), noon.Add(-time.Hour) })
+	got, err := s.AllSessions(t.Context(), owner)
+	ok(t, err)
+	equal(t, got, []auth.Session{third, second, first})
+	got, err = s.AllSessions(t.Context(), id())
+	ok(t, err)
+	equal(t, len(got), 0)
 }
