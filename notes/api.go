@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/account"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/transport"
 )
@@ -15,14 +16,24 @@ const maxRequest = 6*MaxBody + 64<<10
 // Routes is the notes API. Each line reads outside in: the path, the endpoint
 // behind it, the service method behind that.
 func Routes(s *Service) []transport.Route {
-	return []transport.Route{
-		transport.Get("/v1/notes", endpoint.New(s.List, "List your notes.")),
+	return append([]transport.Route{
+		transport.Get("/v1/notes", endpoint.New(s.List, "List your notes, or those that others share with you.")),
 		transport.Post("/v1/notes", endpoint.New(s.Create, "Create a note.").Limit(20)).Created().MaxBody(maxRequest),
 		transport.Get("/v1/notes/{id}", endpoint.New(s.Get, "Read a note.").Hedged()),
 		transport.Patch("/v1/notes/{id}", endpoint.New(s.Change, "Change parts of a note.")).MaxBody(maxRequest),
 		transport.Delete("/v1/notes/{id}", endpoint.Do(s.Delete, "Move a note to the trash, or remove one there for good.")),
 		transport.Post("/v1/notes/{id}/restore", endpoint.New(s.Restore, "Take a note out of the trash.")),
-	}
+		transport.Post("/v1/notes/{id}/shares", slowly(endpoint.New(s.Share, "Share a note with somebody, or give them another role."))).Created(),
+		transport.Get("/v1/notes/{id}/shares", endpoint.New(s.ListShares, "List with whom your note is shared, or how another's is with you.")),
+		transport.Delete("/v1/notes/{id}/shares/{sid}", endpoint.Do(s.Unshare, "Take a note back from somebody, or leave another's.")),
+	}, account.Routes(s)...)
+}
+
+// slowly lets a note be shared with some people at once, and keeps a caller
+// from finding out quickly who has an account.
+func slowly(e endpoint.Endpoint) endpoint.Endpoint {
+	e.Rate = endpoint.Rate{PerSecond: 0.2, Burst: 20}
+	return e
 }
 
 // CreateRequest is a note to be.
@@ -38,6 +49,7 @@ type CreateRequest struct {
 // ListRequest names the notes to list. Without a status they are the active
 // ones, without a sort the last changed come first.
 type ListRequest struct {
+	Shared bool   `query:"shared" json:"-" description:"Those that others share with you, instead of your own. Notes in the trash are not among them."`
 	Tag    string `query:"tag" json:"-" validate:"max=255"`
 	Status Status `query:"status" json:"-" validate:"omitempty,oneof=active archived trashed"`
 	Pinned *bool  `query:"pinned" json:"-"`
@@ -74,4 +86,17 @@ type DeleteRequest struct {
 type RestoreRequest struct {
 	ID      uuid.UUID          `path:"id" json:"-"`
 	IfMatch *transport.IfMatch `header:"If-Match" json:"-"`
+}
+
+// ShareRequest says with whom to share a note; without a role they are a viewer.
+type ShareRequest struct {
+	ID   uuid.UUID `path:"id" json:"-"`
+	User string    `json:"user" validate:"required,max=320" description:"An email or a username."`
+	Role Role      `json:"role,omitempty" validate:"omitempty,oneof=viewer editor"`
+}
+
+// UnshareRequest names a share to end.
+type UnshareRequest struct {
+	ID    uuid.UUID `path:"id" json:"-"`
+	Share uuid.UUID `path:"sid" json:"-"`
 }

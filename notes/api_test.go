@@ -8,3 +8,5 @@ import (
 )
 
 func TestContract(t *testing.T) { servertest.Contract(t, "notes", notes.Routes(nil)) }
+
+func TestEventContract(t *testing.T) { servertest.EventContract(t, "notes", notes.Events, nil) }

@@ -40,3 +40,16 @@ func (c Client) Delete(ctx context.Context, r DeleteRequest) error {
 func (c Client) Restore(ctx context.Context, r RestoreRequest) (Note, error) {
 	return transport.Call[Note](ctx, c.c, "Restore", r)
 }
+
+func (c Client) Share(ctx context.Context, r ShareRequest) (Share, error) {
+	return transport.Call[Share](ctx, c.c, "Share", r)
+}
+
+func (c Client) ListShares(ctx context.Context, r NoteRequest) (transport.Page[Share], error) {
+	return transport.Call[transport.Page[Share]](ctx, c.c, "ListShares", r)
+}
+
+func (c Client) Unshare(ctx context.Context, r UnshareRequest) error {
+	_, err := transport.Call[endpoint.None](ctx, c.c, "Unshare", r)
+	return err
+}

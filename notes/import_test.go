@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/django"
 	"github.com/trellis-go/trellis/kit/django/djangotest"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/notes"
 	"github.com/trellis-go/trellis/notes/sqlite"
 )
@@ -135,7 +136,11 @@ func TestImportKeepsWhatWasChangedSince(t *testing.T) {
 			owner = o
 		}
 		n := owned(t, store, owner)[0]
-		if _, err := store.Update(t.Context(), owner, n.ID, func(n *notes.Note) error { n.Title = "edited"; n.Version++; return nil }); err != nil {
+		if _, err := store.Update(t.Context(), owner, n.ID, func(n *notes.Note, _ []notes.Share) ([]event.Message, error) {
+			n.Title = "edited"
+			n.Version++
+			return nil, nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if err := notes.Import(t.Context(), store, path, false, io.Discard); err != nil {

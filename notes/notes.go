@@ -3,15 +3,17 @@ package notes
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
-// Note is a text that belongs to one user.
+// Note is a text that belongs to one user, who may share it.
 type Note struct {
 	ID         uuid.UUID  `json:"id"`
 	Owner      uuid.UUID  `json:"-"`
@@ -27,8 +29,14 @@ type Note struct {
 	Role       Role       `json:"role"` // the reader's; not stored
 }
 
-// ETag is the note's version, as If-Match takes it.
-func (n Note) ETag() string { return transport.ETag(n.Version) }
+// ETag is the note's version, as If-Match takes it. A viewer's is another, so
+// that what a browser keeps goes stale with the role; viewers change nothing.
+func (n Note) ETag() string {
+	if n.Role == RoleViewer {
+		return fmt.Sprintf(`"%d-viewer"`, n.Version)
+	}
+	return transport.ETag(n.Version)
+}
 
 // Location is where the note is.
 func (n Note) Location() string { return "/v1/notes/" + n.ID.String() }
@@ -42,7 +50,6 @@ func (n *Note) Normalize() {
 		n.ReminderAt = new(micros(*n.ReminderAt))
 	}
 	n.CreatedAt, n.UpdatedAt = micros(n.CreatedAt), micros(n.UpdatedAt)
-	n.Role = ""
 }
 
 // Bounds of a note. Characters are Unicode code points.
@@ -62,11 +69,6 @@ const (
 	Trashed  Status = "trashed"
 )
 
-// Role is what a reader may do with a note.
-type Role string
-
-const RoleOwner Role = "owner"
-
 var (
 	ErrNotFound   = fault.New(fault.NotFound, "note_not_found", "You have no such note.")
 	ErrExists     = fault.New(fault.Conflict, "note_exists", "This note is there already.")
@@ -75,28 +77,68 @@ var (
 	ErrNotTrashed = fault.New(fault.Conflict, "note_not_trashed", "The note is not in the trash.")
 )
 
-// Store keeps notes. Times are kept to the microsecond, in UTC; text, which is
-// UTF-8 without U+0000, byte for byte; tags in their order. A function given
-// to it may be called again when the database gave its transaction up, and
-// must not call the Store.
+// Store keeps notes, with whom they are shared, and the events that tell of
+// them. Times are kept to the microsecond, in UTC; text, which is UTF-8
+// without U+0000, byte for byte; tags in their order.
+//
+// A note's readers are its owner and, unless it is in the trash, those whom it
+// is shared with; to others it is ErrNotFound. A note comes with its reader's
+// Role.
+//
+// A function given to the Store decides on a change: it sees the note as it
+// is and its shares, the oldest first, and nobody else changes either
+// meanwhile. It returns the events that tell of the change, which are kept
+// exactly when the change is; its error is returned and nothing is kept. It
+// may be called again when the database gave its transaction up, and must not
+// call the Store.
 type Store interface {
 	// Create adds a note. It answers ErrExists when the id is taken, whoever's it is.
-	Create(ctx context.Context, n Note) error
+	Create(ctx context.Context, n Note, events ...event.Message) error
 	// Import adds the notes whose ids are not taken, all or none, and tells
 	// for each whether it was added; of two with one id the second is not.
+	// It tells of none: to other services these notes were always there.
 	Import(ctx context.Context, notes []Note) (added []bool, err error)
-	// Get returns an owner's note, or ErrNotFound.
-	Get(ctx context.Context, owner, id uuid.UUID) (Note, error)
-	// List returns an owner's notes in the order that q names, and whether more follow.
-	List(ctx context.Context, owner uuid.UUID, q Query) (list []Note, more bool, err error)
-	// Update lets change have the note as it is and keeps what change makes
-	// of it, but for its ID, Owner and CreatedAt; nobody else changes it
-	// meanwhile. An error of change's is returned and nothing is kept.
-	// ErrNotFound when there is no such note. With an error comes no note.
-	Update(ctx context.Context, owner, id uuid.UUID, change func(*Note) error) (Note, error)
-	// Delete removes a note for good, if allow, which is given the note as it is, lets it.
-	Delete(ctx context.Context, owner, id uuid.UUID, allow func(Note) error) error
+	// Get returns a reader's note.
+	Get(ctx context.Context, reader, id uuid.UUID) (Note, error)
+	// List returns a reader's notes in the order that q names, and whether more follow.
+	List(ctx context.Context, reader uuid.UUID, q Query) (list []Note, more bool, err error)
+	// Update keeps what change makes of the note, but for its ID, Owner and
+	// CreatedAt. With an error comes no note.
+	Update(ctx context.Context, reader, id uuid.UUID, change func(n *Note, shares []Share) ([]event.Message, error)) (Note, error)
+	// Delete removes a note for good, and its shares, if allow lets it.
+	Delete(ctx context.Context, reader, id uuid.UUID, allow func(n Note, shares []Share) ([]event.Message, error)) error
 
+	// Share keeps the share that share returns: a new one, or what becomes of
+	// the one with its ID. A note has one share with a person at most. With an
+	// error comes no share.
+	Share(ctx context.Context, reader, id uuid.UUID, share func(n Note, shares []Share) (Share, []event.Message, error)) (Share, error)
+	// Shares returns a note's shares, the oldest first: to its owner all, to
+	// another reader their own.
+	Shares(ctx context.Context, reader, id uuid.UUID) ([]Share, error)
+	// Unshare removes a share of the note if allow lets it, or returns ErrNoShare.
+	Unshare(ctx context.Context, reader, id, share uuid.UUID, allow func(n Note, s Share) ([]event.Message, error)) error
+
+	// Remind finds up to max notes whose ReminderAt has come by now, those that
+	// are longest due first, but none in the trash, and tells of each with the
+	// event that tell makes of its ID, Owner and Title. It returns how many. Of
+	// all Reminds on the database one finds a note, once for each time that its
+	// ReminderAt was changed.
+	Remind(ctx context.Context, now time.Time, max int, tell func(Note) (event.Message, error)) (int, error)
+
+	// Export calls each with the notes that the user owned at the start, and the
+	// shares of each. It has a few of them in memory at a time.
+	Export(ctx context.Context, user uuid.UUID, each func(Note, []Share) error) error
+	// SharedWith calls each with the shares of others' notes with a user.
+	SharedWith(ctx context.Context, user uuid.UUID, each func(Share) error) error
+	// Erase takes a step in removing what is kept of a user: up to max of their
+	// notes, whatever hangs on them, and up to max of the shares of others'
+	// notes with them; with the last one their events go from the outbox, and
+	// it is done. The events that tell makes of a note's ID, Owner and Version
+	// and its shares are kept. A step on a user of whom nothing is kept is done.
+	Erase(ctx context.Context, user uuid.UUID, max int, tell func(n Note, shares []Share) ([]event.Message, error)) (e Erased, done bool, err error)
+
+	// Outbox is the events that were kept.
+	Outbox() event.Outbox
 	// Secret returns 32 random bytes that all instances on this store share.
 	Secret(ctx context.Context, name string) ([]byte, error)
 	// Keeper keeps answers for Idempotency-Key beside the notes.
@@ -105,8 +147,12 @@ type Store interface {
 	Close() error
 }
 
+// Erased is how much was erased.
+type Erased struct{ Notes, Shares int }
+
 // Query names the notes that a list has, and their order.
 type Query struct {
+	Shared   bool // those that others share with the reader, instead of their own
 	Status   Status
 	Tag      string // "" for any
 	Pinned   *bool

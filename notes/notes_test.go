@@ -51,7 +51,7 @@ func use(t *testing.T, store notes.Store, err error, test func(*testing.T, notes
 // serve serves notes, and returns a client and a context for each of two users.
 func serve(t *testing.T, store notes.Store) (c notes.Client, ann, bob context.Context) {
 	t.Helper()
-	service, err := notes.NewService(t.Context(), store)
+	service, err := notes.NewService(t.Context(), store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

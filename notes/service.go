@@ -10,24 +10,27 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
-// Service is what a user may do with their notes.
+// Service is what users may do with their notes and with those that others
+// share with them.
 type Service struct {
 	store   Store
+	people  People
 	cursors transport.Cursors
 	now     func() time.Time
 }
 
 // NewService returns a service that keeps its notes in the store.
-func NewService(ctx context.Context, store Store) (*Service, error) {
+func NewService(ctx context.Context, store Store, people People) (*Service, error) {
 	key, err := store.Secret(ctx, "cursor")
 	if err != nil {
 		return nil, fmt.Errorf("cursor key: %w", err)
 	}
-	return &Service{store, transport.NewCursors(key), time.Now}, nil
+	return &Service{store, people, transport.NewCursors(key), time.Now}, nil
 }
 
 const (
@@ -64,40 +67,47 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Note, error) {
 		Status: orActive(r.Status), Version: 1, CreatedAt: now, UpdatedAt: now, Role: RoleOwner,
 	}
 	n.remind(r.ReminderAt)
-	if err := s.store.Create(ctx, n); errors.Is(err, ErrExists) {
-		return s.get(ctx, owner, id) // made by an earlier run of this very request
+	events, err := change(ctx, NoteCreated, n, nil)
+	if err != nil {
+		return Note{}, err
+	}
+	if err := s.store.Create(ctx, n, events...); errors.Is(err, ErrExists) {
+		return s.store.Get(ctx, owner, id) // made by an earlier run of this very request
 	} else if err != nil {
 		return Note{}, err
 	}
 	return n, nil
 }
 
-// List returns a page of the caller's notes.
+// change returns the events that tell a note's readers what became of it.
+func change(ctx context.Context, kind event.Type[Change], n Note, shares []Share) ([]event.Message, error) {
+	m, err := kind.About(ctx, n.Owner, Change{Note: n.ID, Version: n.Version, Readers: readers(n, shares)})
+	return []event.Message{m}, err
+}
+
+// List returns a page of the caller's notes, or of those shared with them.
 func (s *Service) List(ctx context.Context, r ListRequest) (page transport.Page[Note], err error) {
-	owner, err := callerID(ctx)
+	reader, err := callerID(ctx)
 	if err != nil {
 		return page, err
 	}
-	q := Query{Status: orActive(r.Status), Tag: r.Tag, Pinned: r.Pinned, Sort: r.Sort, Limit: defaultLimit, MaxBytes: maxPage}
+	q := Query{Shared: r.Shared, Status: orActive(r.Status), Tag: r.Tag, Pinned: r.Pinned, Sort: r.Sort, Limit: defaultLimit, MaxBytes: maxPage}
 	if q.Sort == "" {
 		q.Sort = ByUpdatedDesc
 	}
 	if r.Limit != nil {
 		q.Limit = *r.Limit
 	}
-	list := q.name(owner)
+	list := q.name(reader)
 	if r.Cursor != "" {
 		q.After = new(Place)
 		if err := s.cursors.Open(list, r.Cursor, q.After); err != nil {
 			return page, err
 		}
 	}
-	notes, more, err := s.store.List(ctx, owner, q)
+	notes, more, err := s.store.List(ctx, reader, q)
 	if err != nil {
 		return page, err
-	}
-	for i := range notes {
-		notes[i].Role = RoleOwner
 	}
 	next := ""
 	if more {
@@ -109,34 +119,34 @@ func (s *Service) List(ctx context.Context, r ListRequest) (page transport.Page[
 }
 
 // name tells one list from another, so that a cursor fits only its own.
-func (q Query) name(owner uuid.UUID) string {
+func (q Query) name(reader uuid.UUID) string {
 	pinned := "any"
 	if q.Pinned != nil {
 		pinned = fmt.Sprint(*q.Pinned)
 	}
-	return fmt.Sprintf("%s %s %s %s %q", owner, q.Status, q.Sort, pinned, q.Tag)
+	whose := "own"
+	if q.Shared {
+		whose = "shared"
+	}
+	return fmt.Sprintf("%s %s %s %s %s %q", reader, whose, q.Status, q.Sort, pinned, q.Tag)
 }
 
-// Get returns a note of the caller's.
+// Get returns a note that the caller may read.
 func (s *Service) Get(ctx context.Context, r NoteRequest) (Note, error) {
-	owner, err := callerID(ctx)
+	reader, err := callerID(ctx)
 	if err != nil {
 		return Note{}, err
 	}
-	return s.get(ctx, owner, r.ID)
-}
-
-func (s *Service) get(ctx context.Context, owner, id uuid.UUID) (Note, error) {
-	n, err := s.store.Get(ctx, owner, id)
-	if err == nil {
-		n.Role = RoleOwner
-	}
-	return n, err
+	return s.store.Get(ctx, reader, r.ID)
 }
 
 // Change changes parts of a note; one in the trash only by taking it out.
 func (s *Service) Change(ctx context.Context, r ChangeRequest) (Note, error) {
-	return s.update(ctx, r.ID, &r.IfMatch, func(n *Note) error {
+	takes := RoleEditor
+	if r.Pinned.Set || r.Status.Set || r.ReminderAt.Set {
+		takes = RoleOwner
+	}
+	return s.update(ctx, r.ID, takes, &r.IfMatch, func(n *Note) error {
 		if n.Status == Trashed && (!r.Status.Set || r.Status.Value == Trashed) {
 			return ErrTrashed
 		}
@@ -162,21 +172,9 @@ func (s *Service) Change(ctx context.Context, r ChangeRequest) (Note, error) {
 // Delete moves a note to the trash, or removes one there for good.
 func (s *Service) Delete(ctx context.Context, r DeleteRequest) error {
 	if r.Permanent {
-		owner, err := callerID(ctx)
-		if err != nil {
-			return err
-		}
-		return s.store.Delete(ctx, owner, r.ID, func(n Note) error {
-			switch {
-			case !r.IfMatch.Matches(n.Version):
-				return stale(n)
-			case n.Status != Trashed:
-				return ErrNotTrashed
-			}
-			return nil
-		})
+		return s.remove(ctx, r)
 	}
-	_, err := s.update(ctx, r.ID, &r.IfMatch, func(n *Note) error {
+	_, err := s.update(ctx, r.ID, RoleOwner, &r.IfMatch, func(n *Note) error {
 		if n.Status == Trashed {
 			return ErrTrashed
 		}
@@ -186,9 +184,25 @@ func (s *Service) Delete(ctx context.Context, r DeleteRequest) error {
 	return err
 }
 
+func (s *Service) remove(ctx context.Context, r DeleteRequest) error {
+	caller, err := callerID(ctx)
+	if err != nil {
+		return err
+	}
+	return s.store.Delete(ctx, caller, r.ID, func(n Note, shares []Share) ([]event.Message, error) {
+		if err := allow(n, RoleOwner, &r.IfMatch); err != nil {
+			return nil, err
+		}
+		if n.Status != Trashed {
+			return nil, ErrNotTrashed
+		}
+		return change(ctx, NoteDeleted, n, shares)
+	})
+}
+
 // Restore takes a note out of the trash.
 func (s *Service) Restore(ctx context.Context, r RestoreRequest) (Note, error) {
-	return s.update(ctx, r.ID, r.IfMatch, func(n *Note) error {
+	return s.update(ctx, r.ID, RoleOwner, r.IfMatch, func(n *Note) error {
 		if n.Status != Trashed {
 			return ErrNotTrashed
 		}
@@ -197,32 +211,36 @@ func (s *Service) Restore(ctx context.Context, r RestoreRequest) (Note, error) {
 	})
 }
 
-// update changes the caller's note if it is at the version that match names.
-func (s *Service) update(ctx context.Context, id uuid.UUID, match *transport.IfMatch, change func(*Note) error) (Note, error) {
-	owner, err := callerID(ctx)
+// update edits a note that the caller has the role for, if it is at the
+// version that match names.
+func (s *Service) update(ctx context.Context, id uuid.UUID, takes Role, match *transport.IfMatch, edit func(*Note) error) (Note, error) {
+	caller, err := callerID(ctx)
 	if err != nil {
 		return Note{}, err
 	}
-	n, err := s.store.Update(ctx, owner, id, func(n *Note) error {
-		if !match.Matches(n.Version) {
-			return stale(*n)
+	return s.store.Update(ctx, caller, id, func(n *Note, shares []Share) ([]event.Message, error) {
+		if err := allow(*n, takes, match); err != nil {
+			return nil, err
 		}
-		if err := change(n); err != nil {
-			return err
+		if err := edit(n); err != nil {
+			return nil, err
 		}
 		n.Version++
 		n.UpdatedAt = micros(s.now())
-		return nil
+		return change(ctx, NoteChanged, *n, shares)
 	})
-	if err == nil {
-		n.Role = RoleOwner
-	}
-	return n, err
 }
 
-func stale(n Note) error {
-	n.Role = RoleOwner
-	return ErrStale.With(n)
+// allow returns why the note's reader may not do what takes a role and the
+// version that match names.
+func allow(n Note, takes Role, match *transport.IfMatch) error {
+	if err := n.Role.may(takes); err != nil {
+		return err
+	}
+	if !match.Matches(n.Version) {
+		return ErrStale.With(n)
+	}
+	return nil
 }
 
 func (n *Note) remind(at *time.Time) {

@@ -3,10 +3,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/trellis-go/trellis/auth"
 	"github.com/trellis-go/trellis/kit/server"
 	"github.com/trellis-go/trellis/notes"
 	"github.com/trellis-go/trellis/notes/postgres"
@@ -30,12 +32,29 @@ func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, err
 	if err != nil {
 		return nil, err
 	}
-	service, err := notes.NewService(ctx, store)
+	service, err := notes.NewService(ctx, store, people{auth.NewClient(env.Peers)})
 	if err != nil {
 		return nil, err
 	}
+	if err := env.Publish(ctx, notes.Events, store.Outbox()); err != nil {
+		return nil, err
+	}
+	env.Go(func(ctx context.Context) {
+		service.Remind(ctx, func(err error) { _ = env.Logger.Log("level", "error", "msg", "reminders wait", "err", err) })
+	})
 	env.Health.Check("store", store.Ping)
 	return env.Handler(notes.Routes(service), store.Keeper())
+}
+
+// people are the users that the auth service knows, but for those who can't log in.
+type people struct{ auth auth.Client }
+
+func (p people) FindUser(ctx context.Context, login string) (notes.Person, error) {
+	u, err := p.auth.FindUser(ctx, login)
+	if errors.Is(err, auth.ErrNoUser) || err == nil && u.Disabled {
+		return notes.Person{}, notes.ErrNoPerson
+	}
+	return notes.Person{ID: u.ID, Name: u.Name}, err
 }
 
 // open opens the store that the configuration names, until the service stops.

@@ -31,8 +31,16 @@ func TestPlans(t *testing.T) {
 		if i%2 == 0 {
 			batch[i].Owner = uuid.New()
 		}
+		if i%10 == 0 {
+			batch[i].ReminderAt = new(at.Add(time.Hour))
+		}
 	}
 	if _, err := s.Import(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	reader := uuid.New()
+	if _, err := s.Exec(t.Context(), `insert into note_shares (`+shareColumns+`)
+		select gen_random_uuid(), id, case when random() < 0.02 then $1 else gen_random_uuid() end, 'Bob', 'bob', 'viewer', now() from notes`, reader); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Exec(t.Context(), `analyze`); err != nil {
@@ -53,9 +61,35 @@ func TestPlans(t *testing.T) {
 			q.Pinned = nil
 			q.Tag = "tag 1"
 			wantPlan(t, s, owner, q, "note_tags_pkey", "")
+			q.Shared = true
+			wantPlan(t, s, reader, q, "note_shares_person", "")
+			wantPlan(t, s, reader, q, "note_tags_", "")
+			q.Tag = ""
+			wantPlan(t, s, reader, q, "note_shares_person", "")
 		}
 	}
 	wantPlan(t, s, owner, notes.Query{Status: notes.Active, Sort: notes.ByUpdatedDesc, Pinned: new(true), Limit: 20}, "notes_pinned", "Sort")
+
+	for _, tt := range []struct {
+		query          string
+		args           []any
+		index, without string
+	}{
+		{get, []any{middle.ID, reader}, "notes_pkey", ""},
+		{get, []any{middle.ID, reader}, "note_shares_note_person_key", ""},
+		{sharesOf, []any{[]uuid.UUID{middle.ID}}, "note_shares_note_person_key", ""},
+		{sharesWith, []any{reader, middle.ID, 100}, "note_shares_person", ""},
+		{due, []any{middle.CreatedAt, 100}, "notes_due", "Sort"},
+		{remind, []any{middle.CreatedAt, 100}, "notes_due", "Sort"},
+		{remind, []any{middle.CreatedAt, 100}, "notes_pkey", "Sort"},
+		{owned, []any{batch[0].Owner}, "notes_", ""},
+		{some, []any{[]uuid.UUID{middle.ID}}, "notes_pkey", ""},
+		{toErase, []any{batch[0].Owner, 100}, "notes_", ""},
+		{unshareAll, []any{reader, 100}, "note_shares_person", ""},
+		{`delete from notes where id = any($1)`, []any{[]uuid.UUID{middle.ID}}, "notes_pkey", ""},
+	} {
+		wantIndex(t, s, tt.query, tt.args, tt.index, tt.without)
+	}
 }
 
 // wantPlan tells whether a list is served by an index, does without what it
@@ -63,9 +97,14 @@ func TestPlans(t *testing.T) {
 func wantPlan(t *testing.T, s *Store, owner uuid.UUID, q notes.Query, index, without string) {
 	t.Helper()
 	query, args := listing(owner, q)
+	wantIndex(t, s, query, args, index, without)
+}
+
+func wantIndex(t *testing.T, s *Store, query string, args []any, index, without string) {
+	t.Helper()
 	for _, plan := range plans(t, s, query, args) {
 		if !strings.Contains(plan, index) || strings.Contains(plan, "Seq Scan") || without != "" && strings.Contains(plan, without) {
-			t.Errorf("%+v: want %s and no %s\n%s\n%s", q, index, without, query, plan)
+			t.Errorf("want %s and no %s\n%s\n%v\n%s", index, without, query, args, plan)
 		}
 	}
 }

@@ -2,15 +2,14 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"embed"
 	"errors"
-	"math"
 	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/trellis-go/trellis/kit/event"
 	kitpostgres "github.com/trellis-go/trellis/kit/postgres"
 	"github.com/trellis-go/trellis/notes"
 )
@@ -30,26 +29,32 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	return &Store{db}, nil
 }
 
-const columns = `id, owner, title, tags, pinned, status, reminder_at, version, created_at, updated_at`
+const (
+	headers = `n.id, n.owner, n.title, n.tags, n.pinned, n.status, n.reminder_at, n.version, n.created_at, n.updated_at`
+	columns = headers + `, n.body`
+)
 
 // insert adds a note with its tags, unless its id is taken, and tells how many it added.
 const insert = `with added as (
-		insert into notes (` + columns + `, body) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		insert into notes (id, owner, title, tags, pinned, status, reminder_at, version, created_at, updated_at, body)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		on conflict do nothing returning id
 	), tagged as (
 		insert into note_tags (owner, tag, note) select $2, tag, id from added, unnest($4::text[]) tag on conflict do nothing
 	)
 	select count(*) from added`
 
-func (s *Store) Create(ctx context.Context, n notes.Note) error {
-	var added int
-	if err := s.QueryRow(ctx, insert, fields(n)...).Scan(&added); err != nil {
-		return err
-	}
-	if added == 0 {
-		return notes.ErrExists
-	}
-	return nil
+func (s *Store) Create(ctx context.Context, n notes.Note, events ...event.Message) error {
+	return s.Tx(ctx, func(tx pgx.Tx) error {
+		var added int
+		if err := tx.QueryRow(ctx, insert, fields(n)...).Scan(&added); err != nil {
+			return err
+		}
+		if added == 0 {
+			return notes.ErrExists
+		}
+		return s.Emit(ctx, tx, events...)
+	})
 }
 
 func fields(n notes.Note) []any {
@@ -96,116 +101,52 @@ func (s *Store) Import(ctx context.Context, list []notes.Note) (added []bool, er
 	return added, nil
 }
 
-const get = `select ` + columns + `, body from notes where id = $1 and owner = $2`
+const get = `select ` + columns + `, case when n.owner = $2 then 'owner' else s.role end
+	from notes n left join note_shares s on s.note = n.id and s.person = $2
+	where n.id = $1 and (n.owner = $2 or s.role is not null and n.status <> 'trashed')`
 
-func (s *Store) Get(ctx context.Context, owner, id uuid.UUID) (notes.Note, error) {
-	return one(s.QueryRow(ctx, get, id, owner))
+func (s *Store) Get(ctx context.Context, reader, id uuid.UUID) (notes.Note, error) {
+	return one(s.QueryRow(ctx, get, id, reader))
 }
 
-func (s *Store) List(ctx context.Context, owner uuid.UUID, q notes.Query) (list []notes.Note, more bool, err error) {
-	query, args := listing(owner, q)
-	rows, err := s.Query(ctx, query, args...)
-	if err != nil {
-		return nil, false, err
+// hold returns a note as its reader sees it, and its shares, and keeps others
+// from changing them until the transaction ends. The shares are selected
+// behind the lock: what its own statement would see of them is from before it waited.
+func hold(ctx context.Context, tx pgx.Tx, reader, id uuid.UUID) (n notes.Note, shares []notes.Share, err error) {
+	b := &pgx.Batch{}
+	b.Queue(`select `+columns+`, '' from notes n where n.id = $1 for update`, id).QueryRow(func(row pgx.Row) (err error) {
+		n, err = one(row)
+		return err
+	})
+	b.Queue(sharesOf, []uuid.UUID{id}).Query(func(rows pgx.Rows) (err error) {
+		shares, err = pgx.CollectRows(rows, scanShare)
+		return err
+	})
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return n, nil, err
 	}
-	defer rows.Close()
-	list = make([]notes.Note, 0, q.Limit)
-	for rows.Next() {
-		var n notes.Note
-		var body *string
-		if err := scan(rows, &n, &body); err != nil {
-			return nil, false, err
-		}
-		if body == nil || len(list) == q.Limit {
-			more = true
-			continue
-		}
-		n.Body = *body
-		list = append(list, n)
-	}
-	return list, more, rows.Err()
+	n.Role, err = n.RoleOf(reader, shares)
+	return n, shares, err
 }
 
-// listing returns the statement that a query means: one note more than its
-// limit, and no bodies behind MaxBytes, for the server sends all that is selected.
-func listing(owner uuid.UUID, q notes.Query) (query string, args []any) {
-	o := orderOf(q.Sort)
-	args = []any{owner, q.Status, cmp.Or(q.MaxBytes, math.MaxInt64), q.Limit + 1}
-	where := ` where n.owner = $1 and n.status = $2`
-	if q.Pinned != nil && *q.Pinned {
-		where += ` and n.pinned`
-	} else if q.Pinned != nil {
-		where += ` and not n.pinned`
-	}
-	tag := `$5`
-	if q.After != nil {
-		where += ` and (n.` + o.column + `, n.id) ` + o.after + ` ($5, $6)`
-		args = append(args, o.place(*q.After), q.After.ID)
-		tag = `$7`
-	}
-	from := ` from notes n`
-	if q.Tag != "" {
-		// From tag to notes, which offset 0 holds the planner to: while it has no
-		// statistics it would try each of the owner's notes on each of the tag's.
-		from = ` from note_tags t cross join lateral (select * from notes where id = t.note offset 0) n`
-		where += ` and t.owner = $1 and t.tag = ` + tag
-		args = append(args, q.Tag)
-	}
-	order := ` order by n.` + o.column + o.direction + `, n.id` + o.direction
-	return `select ` + columns + `, case when coalesce(sum(octet_length(title) + octet_length(body)) over (` +
-		order + ` rows between unbounded preceding and 1 preceding), 0) < $3 then body end` +
-		` from (select n.*` + from + where + order + ` limit $4) n` + order, args
-}
-
-// order is a sort as SQL says it. An index serves both directions.
-type order struct{ column, direction, after string }
-
-func orderOf(s notes.Sort) order {
-	column, descending := s.By()
-	if descending {
-		return order{column, ` desc`, `<`}
-	}
-	return order{column, ``, `>`}
-}
-
-func (o order) place(p notes.Place) any {
-	if o.column == `title` {
-		return p.Title
-	}
-	return p.Time
-}
-
-const lock = get + ` for update`
-
-func (s *Store) Update(ctx context.Context, owner, id uuid.UUID, change func(*notes.Note) error) (n notes.Note, err error) {
+func (s *Store) Update(ctx context.Context, reader, id uuid.UUID, change func(*notes.Note, []notes.Share) ([]event.Message, error)) (n notes.Note, err error) {
 	err = s.Tx(ctx, func(tx pgx.Tx) error {
-		was, err := one(tx.QueryRow(ctx, lock, id, owner))
+		was, shares, err := hold(ctx, tx, reader, id)
 		if err != nil {
 			return err
 		}
 		n = was
 		n.Tags = slices.Clone(was.Tags)
-		if err := change(&n); err != nil {
+		events, err := change(&n, shares)
+		if err != nil {
 			return err
 		}
-		n.ID, n.Owner, n.CreatedAt = was.ID, was.Owner, was.CreatedAt
+		n.ID, n.Owner, n.CreatedAt, n.Role = was.ID, was.Owner, was.CreatedAt, was.Role
 		n.Normalize()
-		var body *string
-		if n.Body != was.Body {
-			body = &n.Body // a body that stays is neither sent nor written
-		}
-		_, err = tx.Exec(ctx, `update notes set title = $2, body = coalesce($3, body), tags = $4, pinned = $5, status = $6,
-			reminder_at = $7, version = $8, updated_at = $9 where id = $1`,
-			n.ID, n.Title, body, n.Tags, n.Pinned, n.Status, n.ReminderAt, n.Version, n.UpdatedAt)
-		if err != nil || slices.Equal(n.Tags, was.Tags) {
+		if err := update(ctx, tx, was, n); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `delete from note_tags where note = $1 and tag <> all($2)`, n.ID, n.Tags); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `insert into note_tags (owner, tag, note) select $1, tag, $2 from unnest($3::text[]) tag on conflict do nothing`,
-			n.Owner, n.ID, n.Tags)
-		return err
+		return s.Emit(ctx, tx, events...)
 	})
 	if err != nil {
 		return notes.Note{}, err
@@ -213,17 +154,40 @@ func (s *Store) Update(ctx context.Context, owner, id uuid.UUID, change func(*no
 	return n, nil
 }
 
-func (s *Store) Delete(ctx context.Context, owner, id uuid.UUID, allow func(notes.Note) error) error {
+func update(ctx context.Context, tx pgx.Tx, was, n notes.Note) error {
+	var body *string
+	if n.Body != was.Body {
+		body = &n.Body // a body that stays is neither sent nor written
+	}
+	_, err := tx.Exec(ctx, `update notes set title = $2, body = coalesce($3, body), tags = $4, pinned = $5, status = $6,
+		reminder_at = $7, reminded_at = case when reminder_at is not distinct from $7 then reminded_at end,
+		version = $8, updated_at = $9 where id = $1`,
+		n.ID, n.Title, body, n.Tags, n.Pinned, n.Status, n.ReminderAt, n.Version, n.UpdatedAt)
+	if err != nil || slices.Equal(n.Tags, was.Tags) {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `delete from note_tags where note = $1 and tag <> all($2)`, n.ID, n.Tags); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `insert into note_tags (owner, tag, note) select $1, tag, $2 from unnest($3::text[]) tag on conflict do nothing`,
+		n.Owner, n.ID, n.Tags)
+	return err
+}
+
+func (s *Store) Delete(ctx context.Context, reader, id uuid.UUID, allow func(notes.Note, []notes.Share) ([]event.Message, error)) error {
 	return s.Tx(ctx, func(tx pgx.Tx) error {
-		n, err := one(tx.QueryRow(ctx, lock, id, owner))
+		n, shares, err := hold(ctx, tx, reader, id)
 		if err != nil {
 			return err
 		}
-		if err := allow(n); err != nil {
+		events, err := allow(n, shares)
+		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `delete from notes where id = $1`, id)
-		return err
+		if _, err := tx.Exec(ctx, `delete from notes where id = $1`, id); err != nil {
+			return err
+		}
+		return s.Emit(ctx, tx, events...)
 	})
 }
 
@@ -235,9 +199,9 @@ func one(row pgx.Row) (n notes.Note, err error) {
 	return n, err
 }
 
-// scan reads the columns and, behind them, the body.
+// scan reads the columns, the body to where it is wanted, and behind them the reader's role.
 func scan(row pgx.Row, n *notes.Note, body any) error {
-	err := row.Scan(&n.ID, &n.Owner, &n.Title, &n.Tags, &n.Pinned, &n.Status, &n.ReminderAt, &n.Version, &n.CreatedAt, &n.UpdatedAt, body)
+	err := row.Scan(&n.ID, &n.Owner, &n.Title, &n.Tags, &n.Pinned, &n.Status, &n.ReminderAt, &n.Version, &n.CreatedAt, &n.UpdatedAt, body, &n.Role)
 	n.Normalize()
 	return err
 }

@@ -35,10 +35,34 @@ func TestPlans(t *testing.T) {
 			q.Tag = "tag"
 			wantPlan(t, s, q, "SEARCH t USING PRIMARY KEY (owner=? AND tag=?)", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)",
 				"USE TEMP B-TREE FOR ORDER BY", "SCAN k", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)")
+			q.Shared = true
+			wantPlan(t, s, q, "SEARCH s USING INDEX note_shares_person (person=?)", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)",
+				"SEARCH t USING COVERING INDEX note_tags_note (note=? AND owner=? AND tag=?)",
+				"USE TEMP B-TREE FOR ORDER BY", "SCAN k", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)")
+			q.Tag = ""
+			wantPlan(t, s, q, "SEARCH s USING INDEX note_shares_person (person=?)", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)",
+				"USE TEMP B-TREE FOR ORDER BY", "SCAN k", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)")
 		}
 	}
 	for _, sort := range []notes.Sort{notes.ByUpdatedDesc, notes.ByUpdated} {
 		wantPlan(t, s, notes.Query{Sort: sort, Pinned: new(true)}, "SEARCH n USING INDEX notes_pinned (owner=? AND status=?)")
+	}
+	for query, steps := range map[string][]string{
+		getShared:    {"SEARCH s USING INDEX sqlite_autoindex_note_shares_2 (note=? AND person=?)", "SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)"},
+		selectShares: {"SEARCH note_shares USING INDEX sqlite_autoindex_note_shares_2 (note=?)", "USE TEMP B-TREE FOR ORDER BY"},
+		sharesWith:   {"SEARCH note_shares USING INDEX note_shares_person (person=? AND note>?)"},
+		due:          {"SEARCH notes USING INDEX notes_due (reminder_at<?)"},
+		remind:       {"SEARCH notes USING COVERING INDEX sqlite_autoindex_notes_1 (id=?)", "LIST SUBQUERY", "SEARCH notes USING INDEX notes_due (reminder_at<?)"},
+		owned:        {"SEARCH n USING COVERING INDEX notes_"},
+		some:         {"SEARCH n USING INDEX sqlite_autoindex_notes_1 (id=?)", "LIST SUBQUERY", "SCAN json_each VIRTUAL TABLE"},
+		someShares:   {"SEARCH note_shares USING INDEX sqlite_autoindex_note_shares_2 (note=?)", "LIST SUBQUERY", "SCAN json_each VIRTUAL TABLE", "USE TEMP B-TREE FOR LAST 2 TERMS"},
+		eraseSome: {"SEARCH notes USING COVERING INDEX sqlite_autoindex_notes_1 (id=?)", "LIST SUBQUERY", "SCAN json_each VIRTUAL TABLE",
+			"SEARCH note_shares USING COVERING INDEX sqlite_autoindex_note_shares_2 (note=?)", "SEARCH note_tags USING COVERING INDEX note_tags_note (note=?)"},
+		toErase:    {"SEARCH n USING INDEX notes_"},
+		unshareAll: {"SEARCH note_shares USING COVERING INDEX sqlite_autoindex_note_shares_1 (id=?)", "LIST SUBQUERY", "SEARCH note_shares USING INDEX note_shares_person (person=?)"},
+	} {
+		args := make([]any, strings.Count(query, "?"))
+		wantSteps(t, s, query, args, steps...)
 	}
 }
 
@@ -46,6 +70,11 @@ func TestPlans(t *testing.T) {
 func wantPlan(t *testing.T, s *Store, q notes.Query, steps ...string) {
 	t.Helper()
 	query, args := listing(uuid.New(), q)
+	wantSteps(t, s, query, args, steps...)
+}
+
+func wantSteps(t *testing.T, s *Store, query string, args []any, steps ...string) {
+	t.Helper()
 	rows, err := s.Reader.QueryContext(t.Context(), "explain query plan "+query, args...)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/event"
 	kitsqlite "github.com/trellis-go/trellis/kit/sqlite"
 	"github.com/trellis-go/trellis/notes"
 )
@@ -37,55 +38,23 @@ const (
 	insertTags = `insert into note_tags (owner, tag, note) select ?, value, ? from json_each(?) where true on conflict do nothing`
 )
 
-func (s *Store) Create(ctx context.Context, n notes.Note) error {
-	added, err := s.Import(ctx, []notes.Note{n})
-	if err != nil {
-		return err
-	}
-	if !added[0] {
-		return notes.ErrExists
-	}
-	return nil
+func (s *Store) Create(ctx context.Context, n notes.Note, events ...event.Message) error {
+	return s.Tx(ctx, func(tx *sql.Tx) error {
+		added, err := add(ctx, tx, []notes.Note{n})
+		if err != nil {
+			return err
+		}
+		if !added[0] {
+			return notes.ErrExists
+		}
+		return s.Emit(ctx, tx, events...)
+	})
 }
 
 func (s *Store) Import(ctx context.Context, list []notes.Note) (added []bool, err error) {
-	added = make([]bool, len(list))
-	err = s.Tx(ctx, func(tx *sql.Tx) error {
-		note, err := tx.PrepareContext(ctx, insert)
-		if err != nil {
-			return err
-		}
-		defer note.Close()
-		tag, err := tx.PrepareContext(ctx, insertTags)
-		if err != nil {
-			return err
-		}
-		defer tag.Close()
-		for i, n := range list {
-			tags, err := encode(n.Tags)
-			if err != nil {
-				return err
-			}
-			result, err := note.ExecContext(ctx, n.ID[:], n.Owner[:], n.Title, tags, n.Pinned, n.Status, reminder(n),
-				n.Version, kitsqlite.Micros(n.CreatedAt), kitsqlite.Micros(n.UpdatedAt), n.Body)
-			if err != nil {
-				return err
-			}
-			if count, err := result.RowsAffected(); err != nil || count == 0 {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			added[i] = true
-			if len(n.Tags) == 0 {
-				continue
-			}
-			if _, err := tag.ExecContext(ctx, n.Owner[:], n.ID[:], tags); err != nil {
-				return err
-			}
-		}
-		return nil
+	err = s.Tx(ctx, func(tx *sql.Tx) (err error) {
+		added, err = add(ctx, tx, list)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -93,109 +62,88 @@ func (s *Store) Import(ctx context.Context, list []notes.Note) (added []bool, er
 	return added, nil
 }
 
-const get = `select ` + columns + ` from notes n where n.id = ? and n.owner = ?`
-
-func (s *Store) Get(ctx context.Context, owner, id uuid.UUID) (notes.Note, error) {
-	return one(s.Reader.QueryRowContext(ctx, get, id[:], owner[:]))
-}
-
-func (s *Store) List(ctx context.Context, owner uuid.UUID, q notes.Query) (list []notes.Note, more bool, err error) {
-	query, args := listing(owner, q)
-	rows, err := s.Reader.QueryContext(ctx, query, args...)
+func add(ctx context.Context, tx *sql.Tx, list []notes.Note) (added []bool, err error) {
+	note, err := tx.PrepareContext(ctx, insert)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	defer rows.Close()
-	list = make([]notes.Note, 0, q.Limit)
-	bytes := 0
-	for rows.Next() {
-		if len(list) == q.Limit || len(list) > 0 && q.MaxBytes > 0 && bytes >= q.MaxBytes {
-			return list, true, nil // the bodies that follow are not read
-		}
-		n, err := scan(rows)
+	defer note.Close()
+	tag, err := tx.PrepareContext(ctx, insertTags)
+	if err != nil {
+		return nil, err
+	}
+	defer tag.Close()
+	added = make([]bool, len(list))
+	for i, n := range list {
+		tags, err := encode(n.Tags)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		list = append(list, n)
-		bytes += len(n.Title) + len(n.Body)
+		result, err := note.ExecContext(ctx, n.ID[:], n.Owner[:], n.Title, tags, n.Pinned, n.Status, reminder(n),
+			n.Version, kitsqlite.Micros(n.CreatedAt), kitsqlite.Micros(n.UpdatedAt), n.Body)
+		if err != nil {
+			return nil, err
+		}
+		count, err := result.RowsAffected()
+		if err != nil {
+			return nil, err
+		}
+		added[i] = count == 1
+		if !added[i] || len(n.Tags) == 0 {
+			continue
+		}
+		if _, err := tag.ExecContext(ctx, n.Owner[:], n.ID[:], tags); err != nil {
+			return nil, err
+		}
 	}
-	return list, false, rows.Err()
+	return added, nil
 }
 
-// listing returns the statement that a query means: one note more than its limit.
-func listing(owner uuid.UUID, q notes.Query) (query string, args []any) {
-	o := orderOf(q.Sort)
-	from, args := `notes n where n.owner = ? and n.status = ?`, []any{owner[:], q.Status}
-	if q.Tag != "" {
-		from = `note_tags t join notes n on n.id = t.note where t.owner = ? and n.status = ? and t.tag = ?`
-		args = append(args, q.Tag)
+// Two statements, because one that joins takes twice as long to prepare.
+const (
+	get       = `select ` + columns + `, 'owner' from notes n where n.id = ? and n.owner = ?`
+	getShared = `select ` + columns + `, s.role from note_shares s join notes n on n.id = s.note
+		where s.note = ? and s.person = ? and n.status <> 'trashed'`
+)
+
+func (s *Store) Get(ctx context.Context, reader, id uuid.UUID) (notes.Note, error) {
+	n, err := one(s.Reader.QueryRowContext(ctx, get, id[:], reader[:]))
+	if errors.Is(err, notes.ErrNotFound) {
+		n, err = one(s.Reader.QueryRowContext(ctx, getShared, id[:], reader[:]))
 	}
-	if q.Pinned != nil && *q.Pinned {
-		from += ` and n.pinned`
-	} else if q.Pinned != nil {
-		from += ` and not n.pinned`
-	}
-	if q.After != nil {
-		from += ` and (n.` + o.column + `, n.id) ` + o.after + ` (?, ?)`
-		args = append(args, o.place(*q.After), q.After.ID[:])
-	}
-	from += ` order by n.` + o.column + o.direction + `, n.id` + o.direction + ` limit ?`
-	args = append(args, q.Limit+1)
-	if q.Tag == "" {
-		return `select ` + columns + ` from ` + from, args
-	}
-	// The notes of a tag are sorted. To sort their bodies along would cost what
-	// MaxBytes is to save, so ids are sorted and the outer loop, which cross
-	// join makes theirs, keeps their order.
-	return `select ` + columns + ` from (select n.id from ` + from + `) k cross join notes n on n.id = k.id`, args
+	return n, err
 }
 
-// order is a sort as SQL says it. An index serves both directions.
-type order struct{ column, direction, after string }
-
-func orderOf(s notes.Sort) order {
-	column, descending := s.By()
-	if descending {
-		return order{column, ` desc`, `<`}
+// hold returns a note as its reader sees it, and its shares.
+func hold(ctx context.Context, tx *sql.Tx, reader, id uuid.UUID) (n notes.Note, shares []notes.Share, err error) {
+	if n, err = one(tx.QueryRowContext(ctx, `select `+columns+`, '' from notes n where n.id = ?`, id[:])); err != nil {
+		return n, nil, err
 	}
-	return order{column, ``, `>`}
+	if shares, err = sharesOf(ctx, tx, id); err != nil {
+		return n, nil, err
+	}
+	n.Role, err = n.RoleOf(reader, shares)
+	return n, shares, err
 }
 
-func (o order) place(p notes.Place) any {
-	if o.column == `title` {
-		return p.Title
-	}
-	return kitsqlite.Micros(p.Time)
-}
-
-func (s *Store) Update(ctx context.Context, owner, id uuid.UUID, change func(*notes.Note) error) (n notes.Note, err error) {
+func (s *Store) Update(ctx context.Context, reader, id uuid.UUID, change func(*notes.Note, []notes.Share) ([]event.Message, error)) (n notes.Note, err error) {
 	err = s.Tx(ctx, func(tx *sql.Tx) error {
-		was, err := one(tx.QueryRowContext(ctx, get, id[:], owner[:]))
+		was, shares, err := hold(ctx, tx, reader, id)
 		if err != nil {
 			return err
 		}
 		n = was
 		n.Tags = slices.Clone(was.Tags)
-		if err := change(&n); err != nil {
-			return err
-		}
-		n.ID, n.Owner, n.CreatedAt = was.ID, was.Owner, was.CreatedAt
-		n.Normalize()
-		tags, err := encode(n.Tags)
+		events, err := change(&n, shares)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `update notes set title = ?, tags = ?, pinned = ?, status = ?, reminder_at = ?,
-			version = ?, updated_at = ?, body = ? where id = ?`,
-			n.Title, tags, n.Pinned, n.Status, reminder(n), n.Version, kitsqlite.Micros(n.UpdatedAt), n.Body, n.ID[:])
-		if err != nil || slices.Equal(n.Tags, was.Tags) {
+		n.ID, n.Owner, n.CreatedAt, n.Role = was.ID, was.Owner, was.CreatedAt, was.Role
+		n.Normalize()
+		if err := update(ctx, tx, was, n); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `delete from note_tags where note = ?`, n.ID[:]); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, insertTags, n.Owner[:], n.ID[:], tags)
-		return err
+		return s.Emit(ctx, tx, events...)
 	})
 	if err != nil {
 		return notes.Note{}, err
@@ -203,17 +151,38 @@ func (s *Store) Update(ctx context.Context, owner, id uuid.UUID, change func(*no
 	return n, nil
 }
 
-func (s *Store) Delete(ctx context.Context, owner, id uuid.UUID, allow func(notes.Note) error) error {
+func update(ctx context.Context, tx *sql.Tx, was, n notes.Note) error {
+	tags, err := encode(n.Tags)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `update notes set title = ?, tags = ?, pinned = ?, status = ?,
+		reminder_at = ?5, reminded_at = case when reminder_at is ?5 then reminded_at end, version = ?, updated_at = ?, body = ? where id = ?`,
+		n.Title, tags, n.Pinned, n.Status, reminder(n), n.Version, kitsqlite.Micros(n.UpdatedAt), n.Body, n.ID[:])
+	if err != nil || slices.Equal(n.Tags, was.Tags) {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `delete from note_tags where note = ?`, n.ID[:]); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, insertTags, n.Owner[:], n.ID[:], tags)
+	return err
+}
+
+func (s *Store) Delete(ctx context.Context, reader, id uuid.UUID, allow func(notes.Note, []notes.Share) ([]event.Message, error)) error {
 	return s.Tx(ctx, func(tx *sql.Tx) error {
-		n, err := one(tx.QueryRowContext(ctx, get, id[:], owner[:]))
+		n, shares, err := hold(ctx, tx, reader, id)
 		if err != nil {
 			return err
 		}
-		if err := allow(n); err != nil {
+		events, err := allow(n, shares)
+		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `delete from notes where id = ?`, id[:])
-		return err
+		if _, err := tx.ExecContext(ctx, `delete from notes where id = ?`, id[:]); err != nil {
+			return err
+		}
+		return s.Emit(ctx, tx, events...)
 	})
 }
 
@@ -225,11 +194,12 @@ func one(row *sql.Row) (notes.Note, error) {
 	return n, err
 }
 
+// scan reads the columns and, behind them, the reader's role.
 func scan(row interface{ Scan(...any) error }) (n notes.Note, err error) {
 	var tags []byte
 	var reminder *int64
 	var created, updated int64
-	if err := row.Scan(&n.ID, &n.Owner, &n.Title, &tags, &n.Pinned, &n.Status, &reminder, &n.Version, &created, &updated, &n.Body); err != nil {
+	if err := row.Scan(&n.ID, &n.Owner, &n.Title, &tags, &n.Pinned, &n.Status, &reminder, &n.Version, &created, &updated, &n.Body, &n.Role); err != nil {
 		return notes.Note{}, err
 	}
 	if reminder != nil {

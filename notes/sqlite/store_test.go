@@ -1,13 +1,17 @@
 package sqlite_test
 
 import (
+	"context"
 	"database/sql"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/notes"
 	"github.com/trellis-go/trellis/notes/sqlite"
 	"github.com/trellis-go/trellis/notes/storetest"
@@ -55,7 +59,7 @@ func TestNewerDatabase(t *testing.T) {
 		newer.Close()
 		t.Fatal("a database that is newer than the binary was opened")
 	}
-	for _, part := range []string{"version 4711", "knows only 1", path} {
+	for _, part := range []string{"version 4711", "knows only 3", path} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
@@ -63,6 +67,31 @@ func TestNewerDatabase(t *testing.T) {
 	if after := dump(t, s.Writer); !reflect.DeepEqual(before, after) {
 		t.Errorf("it was changed from\n%q\nto\n%q", before, after)
 	}
+}
+
+// While a previous version still runs it sets reminders, and knows nothing of who was told.
+func TestReminderOfThePreviousVersion(t *testing.T) {
+	t.Parallel()
+	s := open(t, file(t))
+	n := notes.Note{ID: uuid.New(), Owner: uuid.New(), Status: notes.Active, ReminderAt: new(time.Now().Add(-time.Minute))}
+	if err := s.Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		if got, err := s.Remind(t.Context(), time.Now(), 10, about); err != nil || got != want {
+			t.Errorf("reminded %d times, %v; want %d", got, err, want)
+		}
+	}
+	if _, err := s.Writer.Exec(`update notes set reminder_at = reminder_at + 1, version = 2 where id = ?`, n.ID[:]); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Remind(t.Context(), time.Now(), 10, about); err != nil || got != 1 {
+		t.Errorf("reminded %d times, %v", got, err)
+	}
+}
+
+func about(n notes.Note) (event.Message, error) {
+	return notes.ReminderDue.About(context.Background(), n.Owner, notes.Reminder{Note: n.ID, Title: n.Title})
 }
 
 // dump returns a database's schema and versions.

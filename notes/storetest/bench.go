@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/notes"
 )
 
@@ -21,7 +22,7 @@ func Bench(b *testing.B, open func(b *testing.B) notes.Store) {
 	b.Run("Create", func(b *testing.B) {
 		owner := uuid.New()
 		for b.Loop() {
-			create(b, s, owner)
+			must(b, s.Create(b.Context(), note(owner), message(owner, "create")))
 		}
 	})
 	b.Run("Get", func(b *testing.B) {
@@ -51,9 +52,38 @@ func Bench(b *testing.B, open func(b *testing.B) notes.Store) {
 			}
 		})
 	}
+	reader := uuid.New()
+	for _, n := range batch[:1000] {
+		share(b, s, n, reader, notes.RoleViewer)
+	}
+	b.Run("GetShared", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.Get(b.Context(), reader, batch[0].ID)
+			must(b, err)
+		}
+	})
+	b.Run("List20Of1000Shared", func(b *testing.B) {
+		q := notes.Query{Shared: true, Status: notes.Active, Sort: notes.ByUpdatedDesc, Limit: 20, MaxBytes: 4 << 20}
+		for b.Loop() {
+			got, _, err := s.List(b.Context(), reader, q)
+			must(b, err)
+			if len(got) != q.Limit {
+				b.Fatal(len(got))
+			}
+		}
+	})
+	b.Run("RemindNobody", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.Remind(b.Context(), day, 100, func(n notes.Note) (event.Message, error) { return message(n.Owner, remindedOf), nil })
+			must(b, err)
+		}
+	})
 	b.Run("Update", func(b *testing.B) {
 		for b.Loop() {
-			_, err := s.Update(b.Context(), owner, batch[0].ID, func(n *notes.Note) error { n.Version++; return nil })
+			_, err := s.Update(b.Context(), owner, batch[0].ID, func(n *notes.Note, _ []notes.Share) ([]event.Message, error) {
+				n.Version++
+				return []event.Message{message(owner, "update")}, nil
+			})
 			must(b, err)
 		}
 	})

@@ -82,7 +82,7 @@ func kept(n notes.Note) notes.Note {
 	if n.ReminderAt != nil {
 		n.ReminderAt = new(n.ReminderAt.UTC().Truncate(time.Microsecond))
 	}
-	n.Role = ""
+	n.Role = notes.RoleOwner
 	return n
 }
 
@@ -90,19 +90,19 @@ func roundTrip(t *testing.T, s notes.Store) {
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			created := create(t, s, uuid.New(), shape, func(n *notes.Note) { n.Role = notes.RoleOwner })
+			created := create(t, s, uuid.New(), shape, func(n *notes.Note) { n.Role = notes.RoleViewer })
 			imported := note(uuid.New(), shape)
 			_, err := s.Import(t.Context(), []notes.Note{imported})
 			must(t, err)
 			updated := create(t, s, uuid.New())
-			got, err := s.Update(t.Context(), updated.Owner, updated.ID, func(n *notes.Note) error {
+			got, err := s.Update(t.Context(), updated.Owner, updated.ID, edit(func(n *notes.Note) error {
 				was := *n
 				shape(n)
-				n.Role = notes.RoleOwner
+				n.Role = notes.RoleViewer
 				updated = *n
 				updated.CreatedAt = was.CreatedAt
 				return nil
-			})
+			}))
 			must(t, err)
 			same(t, got, kept(updated))
 
@@ -112,7 +112,7 @@ func roundTrip(t *testing.T, s notes.Store) {
 				for _, tag := range append(n.Tags, "") {
 					same(t, list(t, s, n.Owner, notes.Query{Status: n.Status, Tag: tag, Limit: 2}), []notes.Note{n})
 				}
-				must(t, s.Delete(t.Context(), n.Owner, n.ID, func(allowed notes.Note) error { same(t, allowed, n); return nil }))
+				must(t, s.Delete(t.Context(), n.Owner, n.ID, permit(func(allowed notes.Note) error { same(t, allowed, n); return nil })))
 			}
 		})
 	}
@@ -153,16 +153,16 @@ func owners(t *testing.T, s notes.Store) {
 	for name, who := range map[string][2]uuid.UUID{"another's": {stranger, n.ID}, "nobody's": {n.Owner, uuid.New()}, "nil": {}} {
 		_, err := s.Get(t.Context(), who[0], who[1])
 		wantError(t, err, notes.ErrNotFound)
-		got, err := s.Update(t.Context(), who[0], who[1], func(n *notes.Note) error {
+		got, err := s.Update(t.Context(), who[0], who[1], edit(func(n *notes.Note) error {
 			t.Errorf("Update shows %s note", name)
 			return nil
-		})
+		}))
 		wantError(t, err, notes.ErrNotFound)
 		same(t, got, notes.Note{})
-		wantError(t, s.Delete(t.Context(), who[0], who[1], func(notes.Note) error {
+		wantError(t, s.Delete(t.Context(), who[0], who[1], permit(func(notes.Note) error {
 			t.Errorf("Delete shows %s note", name)
 			return nil
-		}), notes.ErrNotFound)
+		})), notes.ErrNotFound)
 	}
 	for _, tag := range append(n.Tags, "") {
 		same(t, list(t, s, stranger, notes.Query{Status: notes.Active, Tag: tag, Limit: 1}), []notes.Note{})
@@ -174,13 +174,13 @@ var errRefused = errors.New("refused")
 
 func update(t *testing.T, s notes.Store) {
 	n, bystander := create(t, s, uuid.New()), create(t, s, uuid.New())
-	got, err := s.Update(t.Context(), n.Owner, n.ID, func(now *notes.Note) error {
+	got, err := s.Update(t.Context(), n.Owner, n.ID, edit(func(now *notes.Note) error {
 		same(t, *now, n)
 		now.ID, now.Owner, now.CreatedAt = bystander.ID, bystander.Owner, day.Add(-time.Hour)
 		now.Title, now.Body, now.Pinned, now.Status, now.Version = "New", "", true, notes.Archived, 42
 		now.ReminderAt, now.UpdatedAt = new(day), day.Add(5*time.Hour)
 		return nil
-	})
+	}))
 	must(t, err)
 	n.Title, n.Body, n.Pinned, n.Status, n.Version = "New", "", true, notes.Archived, 42
 	n.ReminderAt, n.UpdatedAt = new(day), day.Add(5*time.Hour)
@@ -189,12 +189,12 @@ func update(t *testing.T, s notes.Store) {
 	same(t, get(t, s, bystander), bystander)
 	same(t, list(t, s, n.Owner, all(notes.ByUpdatedDesc)), []notes.Note{})
 
-	got, err = s.Update(t.Context(), n.Owner, n.ID, func(now *notes.Note) error {
+	got, err = s.Update(t.Context(), n.Owner, n.ID, edit(func(now *notes.Note) error {
 		*now = notes.Note{Tags: nil, UpdatedAt: day}
 		return nil
-	})
+	}))
 	must(t, err)
-	n = notes.Note{ID: n.ID, Owner: n.Owner, Tags: []string{}, CreatedAt: n.CreatedAt, UpdatedAt: day}
+	n = notes.Note{ID: n.ID, Owner: n.Owner, Tags: []string{}, CreatedAt: n.CreatedAt, UpdatedAt: day, Role: notes.RoleOwner}
 	same(t, got, n)
 	same(t, get(t, s, n), n)
 }
@@ -210,7 +210,7 @@ func updateTags(t *testing.T, s notes.Store) {
 		"same":     func(n *notes.Note) { n.Body += "." },
 	} {
 		n := create(t, s, uuid.New())
-		changed, err := s.Update(t.Context(), n.Owner, n.ID, func(n *notes.Note) error { change(n); return nil })
+		changed, err := s.Update(t.Context(), n.Owner, n.ID, edit(func(n *notes.Note) error { change(n); return nil }))
 		must(t, err)
 		same(t, get(t, s, n), changed)
 		for _, tag := range []string{"home", "garden", "a", "b"} {
@@ -225,10 +225,10 @@ func updateTags(t *testing.T, s notes.Store) {
 
 func updateRefused(t *testing.T, s notes.Store) {
 	n := create(t, s, uuid.New())
-	got, err := s.Update(t.Context(), n.Owner, n.ID, func(n *notes.Note) error {
+	got, err := s.Update(t.Context(), n.Owner, n.ID, edit(func(n *notes.Note) error {
 		n.Title, n.Status, n.Tags[0] = "New", notes.Trashed, "new"
 		return errRefused
-	})
+	}))
 	wantError(t, err, errRefused)
 	same(t, got, notes.Note{})
 	same(t, get(t, s, n), n)
@@ -238,9 +238,9 @@ func updateRefused(t *testing.T, s notes.Store) {
 
 func deletion(t *testing.T, s notes.Store) {
 	n, bystander := create(t, s, uuid.New()), create(t, s, uuid.New())
-	wantError(t, s.Delete(t.Context(), n.Owner, n.ID, func(now notes.Note) error { same(t, now, n); return errRefused }), errRefused)
+	wantError(t, s.Delete(t.Context(), n.Owner, n.ID, permit(func(now notes.Note) error { same(t, now, n); return errRefused })), errRefused)
 	same(t, get(t, s, n), n)
-	free := func(notes.Note) error { return nil }
+	free := permit(func(notes.Note) error { return nil })
 	must(t, s.Delete(t.Context(), n.Owner, n.ID, free))
 	wantError(t, s.Delete(t.Context(), n.Owner, n.ID, free), notes.ErrNotFound)
 	_, err := s.Get(t.Context(), n.Owner, n.ID)
@@ -295,11 +295,13 @@ func importAllOrNone(t *testing.T, s notes.Store) {
 			if added != nil || patience > time.Minute {
 				t.Fatal(added, err)
 			}
-			same(t, list(t, s, batch[0].Owner, all(notes.ByUpdatedDesc)), []notes.Note{})
+			if got := len(list(t, s, batch[0].Owner, all(notes.ByUpdatedDesc))); got != 0 && got != len(batch) { // it may be the commit whose answer was not waited for
+				t.Errorf("%d notes of %d", got, len(batch))
+			}
 			continue
 		}
-		if slices.Contains(added, false) {
-			t.Error("a new note was not added")
+		if slices.Contains(added, true) && slices.Contains(added, false) {
+			t.Error("some were added and some not")
 		}
 		break
 	}

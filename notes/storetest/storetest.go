@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/notes"
 )
 
@@ -36,6 +37,13 @@ func Run(t *testing.T, open func(t *testing.T) notes.Store) {
 		"Import":            imports,
 		"ImportAllOrNone":   importAllOrNone,
 		"ImportTwiceAtOnce": importTwiceAtOnce,
+		"Events":            events,
+		"EventsOrNone":      eventsOrNone,
+		"Sharing":           sharing,
+		"ListShared":        listShared,
+		"Reminders":         reminders,
+		"Export":            export,
+		"Erase":             erase,
 		"Canceled":          canceled,
 		"Ping":              func(t *testing.T, s notes.Store) { must(t, s.Ping(t.Context())) },
 	} {
@@ -58,6 +66,8 @@ func shared(t *testing.T, a, b notes.Store) {
 		t.Error("two secrets are the same")
 	}
 
+	remindAtOnce(t, a, b)
+
 	n := create(t, a, uuid.New())
 	same(t, get(t, b, n), n)
 
@@ -68,11 +78,11 @@ func shared(t *testing.T, a, b notes.Store) {
 		store := []notes.Store{a, b}[worker%2]
 		wg.Go(func() {
 			for range times {
-				changed, err := store.Update(t.Context(), n.Owner, n.ID, func(n *notes.Note) error {
+				changed, err := store.Update(t.Context(), n.Owner, n.ID, edit(func(n *notes.Note) error {
 					n.Version++
 					n.Title = fmt.Sprint("Version ", n.Version)
 					return nil
-				})
+				}))
 				if err != nil || changed.Title != fmt.Sprint("Version ", changed.Version) {
 					t.Errorf("got %q, version %d, %v", changed.Title, changed.Version, err)
 					return
@@ -111,10 +121,30 @@ func canceled(t *testing.T, s notes.Store) {
 		"Get":    func() error { _, err := s.Get(ctx, n.Owner, n.ID); return err },
 		"List":   func() error { _, _, err := s.List(ctx, n.Owner, all(notes.ByUpdatedDesc)); return err },
 		"Update": func() error {
-			_, err := s.Update(ctx, n.Owner, n.ID, func(n *notes.Note) error { n.Title = "Changed"; return nil })
+			_, err := s.Update(ctx, n.Owner, n.ID, edit(func(n *notes.Note) error { n.Title = "Changed"; return nil }))
 			return err
 		},
-		"Delete": func() error { return s.Delete(ctx, n.Owner, n.ID, func(notes.Note) error { return nil }) },
+		"Delete": func() error { return s.Delete(ctx, n.Owner, n.ID, permit(func(notes.Note) error { return nil })) },
+		"Share": func() error {
+			_, err := s.Share(ctx, n.Owner, n.ID, func(notes.Note, []notes.Share) (share notes.Share, _ []event.Message, _ error) {
+				return share, nil, nil
+			})
+			return err
+		},
+		"Shares": func() error { _, err := s.Shares(ctx, n.Owner, n.ID); return err },
+		"Unshare": func() error {
+			return s.Unshare(ctx, n.Owner, n.ID, uuid.New(), func(notes.Note, notes.Share) ([]event.Message, error) { return nil, nil })
+		},
+		"Remind": func() error {
+			_, err := s.Remind(ctx, day, 1, func(n notes.Note) (event.Message, error) { return message(n.Owner, remindedOf), nil })
+			return err
+		},
+		"Export":     func() error { return s.Export(ctx, n.Owner, func(notes.Note, []notes.Share) error { return nil }) },
+		"SharedWith": func() error { return s.SharedWith(ctx, n.Owner, func(notes.Share) error { return nil }) },
+		"Erase": func() error {
+			_, _, err := s.Erase(ctx, n.Owner, 1, func(notes.Note, []notes.Share) ([]event.Message, error) { return nil, nil })
+			return err
+		},
 		"Secret": func() error { _, err := s.Secret(ctx, "canceled"); return err },
 		"Ping":   func() error { return s.Ping(ctx) },
 	} {
@@ -126,12 +156,12 @@ func canceled(t *testing.T, s notes.Store) {
 
 	// The caller leaves while the note is his.
 	ctx, cancel = context.WithCancel(t.Context())
-	_, err := s.Update(ctx, n.Owner, n.ID, func(n *notes.Note) error { n.Title = "Changed"; cancel(); return nil })
+	_, err := s.Update(ctx, n.Owner, n.ID, edit(func(n *notes.Note) error { n.Title = "Changed"; cancel(); return nil }))
 	if err == nil {
 		t.Error("Update for a caller who has gone: no error")
 	}
 	ctx, cancel = context.WithCancel(t.Context())
-	if err := s.Delete(ctx, n.Owner, n.ID, func(notes.Note) error { cancel(); return nil }); err == nil {
+	if err := s.Delete(ctx, n.Owner, n.ID, permit(func(notes.Note) error { cancel(); return nil })); err == nil {
 		t.Error("Delete for a caller who has gone: no error")
 	}
 	same(t, get(t, s, n), n)
@@ -144,7 +174,7 @@ var day = time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
 func note(owner uuid.UUID, edits ...func(*notes.Note)) notes.Note {
 	n := notes.Note{
 		ID: uuid.New(), Owner: owner, Title: "A title", Body: "A body.\n", Tags: []string{"home", "garden"},
-		Status: notes.Active, Version: 1, CreatedAt: day, UpdatedAt: day.Add(time.Hour),
+		Status: notes.Active, Version: 1, CreatedAt: day, UpdatedAt: day.Add(time.Hour), Role: notes.RoleOwner,
 	}
 	for _, edit := range edits {
 		edit(&n)
@@ -157,6 +187,15 @@ func create(t testing.TB, s notes.Store, owner uuid.UUID, edits ...func(*notes.N
 	n := note(owner, edits...)
 	must(t, s.Create(t.Context(), n))
 	return n
+}
+
+// edit is a change, and permit one's permission, of which nobody is told.
+func edit(change func(*notes.Note) error) func(*notes.Note, []notes.Share) ([]event.Message, error) {
+	return func(n *notes.Note, _ []notes.Share) ([]event.Message, error) { return nil, change(n) }
+}
+
+func permit(allow func(notes.Note) error) func(notes.Note, []notes.Share) ([]event.Message, error) {
+	return func(n notes.Note, _ []notes.Share) ([]event.Message, error) { return nil, allow(n) }
 }
 
 func get(t testing.TB, s notes.Store, n notes.Note) notes.Note {
