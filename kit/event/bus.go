@@ -22,8 +22,8 @@ type Bus interface {
 	// group. It returns none after a second or so without any. A group's first
 	// Receive begins with the oldest events that there are.
 	Receive(ctx context.Context, g Group, max int) ([]Delivery, error)
-	// Hold tells that the consumer still works on what it was given, as
-	// Receive does.
+	// Hold is a sign of life. A consumer gives one three times in Claim, or
+	// what it has in hand becomes others'.
 	Hold(ctx context.Context, g Group) error
 	// Done takes events off the group.
 	Done(ctx context.Context, g Group, done []Delivery) error

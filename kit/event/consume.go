@@ -19,6 +19,9 @@ import (
 // operator to look at. A failure is no attempt when it is not the event's: while
 // the service is not well, by Healthy, or another one is away, by an error of
 // the kind fault.Unavailable.
+//
+// Events that no handler is for are let pass; so a new handler sees all of its
+// kind only once the last instance that does not have it has gone.
 type Consumer struct {
 	Group    Group
 	Handlers []Handler

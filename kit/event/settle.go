@@ -61,10 +61,9 @@ func (w *work) failed(d *Delivery, err error, first bool) {
 	unwell := w.unwell(err)
 	if unwell == nil {
 		d.Attempts++
-	}
-	if unwell == nil || first {
-		_ = w.Logger.Log("level", "warn", "msg", "event not handled", "event", d.Type, "id", d.ID, "subject", d.Subject,
-			"attempt", d.Attempts, "err", err, "unwell", unwell)
+		_ = w.Logger.Log("level", "warn", "msg", "event not handled", "event", d.Type, "id", d.ID, "attempt", d.Attempts, "err", err)
+	} else if first {
+		_ = w.Logger.Log("level", "warn", "msg", "event waits", "event", d.Type, "id", d.ID, "for", unwell, "err", err)
 	}
 }
 
@@ -86,7 +85,7 @@ func (w *work) park(d Delivery, reason error) bool {
 		return false
 	}
 	w.Metrics.count(d, "parked")
-	_ = w.Logger.Log("level", "error", "msg", "event parked", "event", d.Type, "id", d.ID, "subject", d.Subject, "attempts", d.Attempts, "err", reason)
+	_ = w.Logger.Log("level", "error", "msg", "event parked", "event", d.Type, "id", d.ID, "attempts", d.Attempts, "err", reason)
 	return true
 }
 

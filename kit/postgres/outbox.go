@@ -16,9 +16,10 @@ import (
 // emitLock is the class of the advisory locks by subject.
 const emitLock = 0x7472656c // "trel"
 
-// Emit writes events to the outbox in a transaction. Until that ends, others
-// that emit about the same subjects wait: events are published in the order of
-// their numbers, which is thereby the one in which they were committed.
+// Emit writes events to the outbox in a transaction, best at its end: until it
+// ends, others that emit about the same subjects wait. Events are published in
+// the order of their numbers, which is thereby the one in which they were
+// committed.
 func (d *DB) Emit(ctx context.Context, tx pgx.Tx, events ...event.Message) error {
 	if len(events) == 0 {
 		return nil

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -30,4 +31,48 @@ func TestOutbox(t *testing.T) {
 			},
 		}
 	})
+}
+
+// Who awaits events hears of them at once, and again after the server has gone
+// and come back.
+func TestAwaitAgain(t *testing.T) {
+	t.Parallel()
+	server := testenv.PostgresServer(t)
+	db := open(t, server.URL)
+	outbox := db.Outbox()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		for ctx.Err() == nil {
+			outbox.Await(ctx)
+		}
+	}()
+	listens := func() bool {
+		var n int
+		err := db.QueryRow(t.Context(), `select count(*) from pg_stat_activity where query = 'listen kit_outbox' and state = 'idle'`).Scan(&n)
+		return err == nil && n == 1
+	}
+	eventually(t, "it listens", listens)
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it listens again", listens)
+	cancel()
+	<-returned
+}
+
+func eventually(t *testing.T, what string, check func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !check() {
+		if time.Now().After(deadline) {
+			t.Fatal("never: " + what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }

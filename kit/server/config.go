@@ -21,7 +21,8 @@ import (
 //	Store string `env:"STORE" default:"sqlite:data/notes.db" schemes:"sqlite postgres" takes:"sqlite:FILE or postgres://…" doc:"where the notes are kept"`
 //
 // Fields are strings, numbers, durations, or anything that unmarshals text. A
-// value with schemes may hold a password and is not repeated in errors.
+// value with schemes may hold a password, and one tagged secret:"true" is one:
+// they are not repeated in errors.
 
 // Address is host:port, or nothing.
 type Address string
@@ -73,6 +74,7 @@ type variable struct {
 	Name, Default, Takes, Doc string
 
 	schemes []string
+	secret  bool
 	field   int
 }
 
@@ -84,7 +86,7 @@ func variables(prefix string, config reflect.Type) (vars []variable) {
 		}
 		vars = append(vars, variable{
 			Name: prefix + "_" + tag.Get("env"), Default: tag.Get("default"), Takes: tag.Get("takes"), Doc: tag.Get("doc"),
-			schemes: strings.Fields(tag.Get("schemes")), field: i,
+			schemes: strings.Fields(tag.Get("schemes")), secret: tag.Get("secret") == "true", field: i,
 		})
 	}
 	return vars
@@ -110,6 +112,9 @@ func load(vars []variable, config any) error {
 
 func (v variable) set(field reflect.Value, text string) error {
 	got := strconv.Quote(text)
+	if v.secret {
+		got = "something else"
+	}
 	if len(v.schemes) > 0 && text+v.Default != "" {
 		scheme, rest, ok := strings.Cut(text, ":")
 		if !ok || !slices.Contains(v.schemes, scheme) {

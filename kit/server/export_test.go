@@ -31,3 +31,6 @@ func ServeTLS(ln net.Listener, c *Certificate, h http.Handler, logger log.Logger
 	go func() { _ = s.Serve(secure(slowListener{ln}, c)) }()
 	return s
 }
+
+// ShareSecret gives the services of a process that are alone a secret.
+func ShareSecret(c *Common, apps ...App) error { return c.share(apps) }

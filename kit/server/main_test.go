@@ -134,6 +134,9 @@ func TestWrongConfiguration(t *testing.T) {
 		{"TRELLIS_TRACE_SAMPLE=2", []string{`got "2"`, "takes a share from 0 to 1"}},
 		{"TRELLIS_TRACE_SAMPLE=NaN", []string{`got "NaN"`, "takes a share from 0 to 1"}},
 		{"TRELLIS_TRUSTED_PROXIES=10.0.0.0/8,everyone", []string{`got "10.0.0.0/8,everyone"`, "takes networks"}},
+		{"TRELLIS_EVENTS=amqp://root:hunter2@db", []string{"amqp:…", "takes sqlite:FILE or redis://HOST:PORT"}},
+		{"TRELLIS_SECRET=hunter2", []string{"got something else", "takes 32 characters or more"}},
+		{"TRELLIS_SECRET=hunter2, and 23 letters more", []string{"got something else", "takes 32 characters or more"}},
 		{"TRELLIS_DRAIN=long", []string{`got "long"`, "takes a duration"}},
 	} {
 		t.Run(tt.env, func(t *testing.T) {
@@ -156,6 +159,9 @@ func TestWrongConfiguration(t *testing.T) {
 		})
 	}
 
+	if got := execute(t, "one", []string{"TRELLIS_DISCOVERY=consul://127.0.0.1:1"}); got.code != 1 || !strings.Contains(got.err, "TRELLIS_SECRET: got nothing, takes 32 characters or more") {
+		t.Errorf("with Consul and without a secret: %+v", got)
+	}
 	got := execute(t, "one", []string{"THING_MAX=a", "THING_WAIT=b", "THING_ADDR=c"})
 	for _, want := range []string{"THING_MAX", "THING_WAIT", "THING_ADDR"} {
 		if !strings.Contains(got.err, want) {
@@ -208,8 +214,8 @@ func TestCommands(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, arg := range []string{"-help", "-h", "--help", "help"} {
-		got := execute(t, "one", []string{"THING_MAX=many"}, arg) // wrong configuration is no reason to be silent
-		if got.code != 0 || got.err != "" {
+		got := execute(t, "one", []string{"THING_MAX=many", "TRELLIS_SECRET=hunter2"}, arg) // wrong configuration is no reason to be silent
+		if got.code != 0 || got.err != "" || strings.Contains(got.out, "hunter2") {
 			t.Errorf("%s: %+v", arg, got)
 		}
 		for _, want := range []string{
@@ -217,7 +223,7 @@ func TestHelp(t *testing.T) {
 			"THING_ADDR", `takes HOST:PORT; default "127.0.0.1:0"`, "THING_ADVERTISE",
 			"THING_STORE", "where things are kept", `takes sqlite:FILE or postgres://…; default "memory:"`,
 			"THING_MAX", "THING_WAIT", "THING_STRICT", `default "true"`,
-			"TRELLIS_DISCOVERY", "TRELLIS_ISSUER", "TRELLIS_AUDIENCE", "TRELLIS_TRUSTED_PROXIES", "TRELLIS_ZIPKIN", "TRELLIS_TRACE_SAMPLE", "TRELLIS_DRAIN",
+			"TRELLIS_DISCOVERY", "TRELLIS_EVENTS", "TRELLIS_SECRET", "TRELLIS_ISSUER", "TRELLIS_AUDIENCE", "TRELLIS_TRUSTED_PROXIES", "TRELLIS_ZIPKIN", "TRELLIS_TRACE_SAMPLE", "TRELLIS_DRAIN",
 		} {
 			if !strings.Contains(got.out, want) {
 				t.Errorf("%s does not tell %q:\n%s", arg, want, got.out)

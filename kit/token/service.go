@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -35,8 +36,11 @@ func (k *ServiceKey) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String keeps the key out of logs.
-func (k ServiceKey) String() string { return "…" }
+// String, and what else a printer, a log or an encoder may ask for, keep the
+// key out of sight.
+func (k ServiceKey) String() string               { return "…" }
+func (k ServiceKey) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, k.String()) }
+func (k ServiceKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Sign returns a token by which a service shows who it is, for a minute.
 func (k ServiceKey) Sign(service string, now time.Time) (string, error) {

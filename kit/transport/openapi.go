@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/swaggest/jsonschema-go"
 	"github.com/swaggest/openapi-go"
@@ -45,8 +46,9 @@ func OpenAPI(title string, routes []Route) ([]byte, error) {
 		}
 	}
 	r.InlineDefinition(uuid.UUID{})
+	r.InlineDefinition(jsontext.Value{})
 	r.DefaultOptions = append(r.DefaultOptions,
-		jsonschema.InterceptSchema(uuidSchema),
+		jsonschema.InterceptSchema(byteSchema),
 		jsonschema.InterceptProp(ruleSchema),
 		jsonschema.InterceptProp(wholeSchema(answers)),
 		jsonschema.InterceptNullability(plainNulls),

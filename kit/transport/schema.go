@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/swaggest/jsonschema-go"
 	"github.com/trellis-go/trellis/kit/fault"
@@ -33,7 +34,7 @@ func Schema(t reflect.Type, prefix string, definitions map[string]jsonschema.Sch
 			}
 			definitions[name] = schema
 		}),
-		jsonschema.InterceptSchema(uuidSchema),
+		jsonschema.InterceptSchema(byteSchema),
 		jsonschema.InterceptProp(ruleSchema),
 		jsonschema.InterceptProp(wholeSchema(sent)),
 		jsonschema.InterceptNullability(plainNulls),
@@ -59,8 +60,8 @@ func reach(t reflect.Type, seen map[reflect.Type]bool) {
 	}
 }
 
-// uuidSchema describes a UUID, which to reflection is a list of bytes.
-func uuidSchema(p jsonschema.InterceptSchemaParams) (bool, error) {
+// byteSchema describes what to reflection is a list of bytes: a UUID, and JSON of any kind.
+func byteSchema(p jsonschema.InterceptSchemaParams) (bool, error) {
 	if p.Processed || !p.Value.IsValid() || !p.Value.CanInterface() {
 		return false, nil
 	}
@@ -68,6 +69,8 @@ func uuidSchema(p jsonschema.InterceptSchemaParams) (bool, error) {
 	case uuid.UUID, *uuid.UUID:
 		p.Schema.AddType(jsonschema.String)
 		p.Schema.WithFormat("uuid")
+		return true, nil
+	case jsontext.Value, *jsontext.Value: // any JSON
 		return true, nil
 	}
 	return false, nil

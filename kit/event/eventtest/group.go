@@ -75,13 +75,10 @@ func hold(t *testing.T, b Bus) {
 	list := b.tell(t, 4, people(4)...)
 	a, c := member("a"), member("c")
 	get(t, b, a, 4)
-	for range 2 {
+	for range 3 {
 		b.Age(t, silence*2/3)
+		nothing(t, b.Other, c)
 		must(t, b.Hold(t.Context(), a))
-		nothing(t, b.Other, c)
-		b.Age(t, silence*2/3)
-		nothing(t, b, a) // to receive is a sign of life too
-		nothing(t, b.Other, c)
 	}
 	b.Age(t, silence*2)
 	got := get(t, b.Other, c, 4)

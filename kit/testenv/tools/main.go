@@ -2,12 +2,12 @@
 //
 //	go run ./kit/testenv/tools
 //
-// PostgreSQL and Redis it installs from Debian's packages, if apt-get is there
-// and we are root or may become root without a password. These start services
-// of the system's (Redis on port 6379), which the tests leave alone. Consul, and
-// FerretDB for MongoDB, it builds from their Go modules into the user's cache
-// folder; the first time that takes minutes.
-// Where it can do neither it says what to do instead.
+// PostgreSQL, Redis, Chromium and a WebSocket client in Python it installs from
+// Debian's packages, if apt-get is there and we are root or may become root
+// without a password. Some start services of the system's (Redis on port 6379),
+// which the tests leave alone. Consul, and FerretDB for MongoDB, it builds from
+// their Go modules into the user's cache folder; the first time that takes
+// minutes. Where it can do neither it says what to do instead.
 package main
 
 import (
@@ -39,6 +39,8 @@ var needs = []struct {
 }{
 	{func(context.Context) (string, error) { return testenv.PostgresBinaries() }, "postgresql"},
 	{func(context.Context) (string, error) { return testenv.RedisBinary() }, "redis-server"},
+	{func(context.Context) (string, error) { return testenv.ChromiumBinary() }, "chromium"},
+	{func(context.Context) (string, error) { return testenv.PythonWebSockets() }, "python3-websockets"},
 	{testenv.ConsulBinary, ""},
 	{testenv.MongoBinary, ""},
 }
