@@ -1,0 +1,86 @@
+package notify
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/account"
+)
+
+var _ account.Holder = (*Service)(nil)
+
+// holdings are all that is kept of a user.
+type holdings struct {
+	Notifications []told         `json:"notifications"`
+	Mails         []Delivery     `json:"mails"` // that are in no inbox
+	Browsers      []Subscription `json:"push_subscriptions"`
+}
+
+// told is a notification, and how it went.
+type told struct {
+	Notification
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// Export writes notifications.json.
+func (s *Service) Export(ctx context.Context, user uuid.UUID, add account.Add) error {
+	var h holdings
+	for _, status := range []Status{All, Archived} {
+		if err := s.collect(ctx, user, status, &h); err != nil {
+			return err
+		}
+	}
+	var err error
+	if h.Mails, err = s.store.Deliveries(ctx, user, uuid.Nil); err != nil {
+		return err
+	}
+	if h.Browsers, err = s.store.Subscriptions(ctx, user); err != nil {
+		return err
+	}
+	w, err := add("notifications.json", s.now())
+	if err != nil {
+		return err
+	}
+	return json.MarshalWrite(w, h, jsontext.WithIndent("  "))
+}
+
+// collect adds a part of the inbox; MaxInbox bounds it.
+func (s *Service) collect(ctx context.Context, user uuid.UUID, status Status, h *holdings) error {
+	for q := (Query{Status: status, Limit: 100}); ; {
+		inbox, err := s.store.Inbox(ctx, user, q)
+		if err != nil {
+			return err
+		}
+		for _, n := range inbox.Notifications {
+			deliveries, err := s.store.Deliveries(ctx, user, n.ID)
+			if err != nil {
+				return err
+			}
+			h.Notifications = append(h.Notifications, told{n, deliveries})
+			q.Before = n.Seq
+		}
+		if !inbox.More {
+			return nil
+		}
+	}
+}
+
+// Erase removes all that is kept of a user, and lets nothing more of theirs in.
+func (s *Service) Erase(ctx context.Context, user uuid.UUID) (account.Receipt, error) {
+	erased, err := s.store.Erase(ctx, user)
+	s.settings.forget(user)
+	return account.Receipt{Service: "notify", ErasedAt: micros(s.now()), Erased: erased}, err
+}
+
+// Purge forgets once an hour what has been over for long, until ctx ends. It
+// tells what it can't do.
+func (s *Service) Purge(ctx context.Context, tell func(error)) {
+	for sleep(ctx, time.Hour) {
+		if err := s.store.Purge(ctx, s.now()); err != nil && ctx.Err() == nil {
+			tell(err)
+		}
+	}
+}

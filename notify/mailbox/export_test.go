@@ -1,0 +1,4 @@
+package mailbox
+
+// Parse is tested on its own.
+var Parse = parse

@@ -1,0 +1,7 @@
+package push
+
+// Public and RetryAfter are tested on their own.
+var (
+	Public     = public
+	RetryAfter = retryAfter
+)

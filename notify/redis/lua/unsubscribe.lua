@@ -1,0 +1,4 @@
+-- Forgets a user's subscription.
+
+unsubscribe(arg(), arg())
+return 1
