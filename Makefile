@@ -11,12 +11,14 @@ build: ## build every binary into bin/
 	go build -o $(BIN)/real ./deploy/real
 	go build -o $(BIN)/auth ./auth/cmd
 	go build -o $(BIN)/notes ./notes/cmd
+	go build -o $(BIN)/profile ./profile/cmd
+	go build -o $(BIN)/notify ./notify/cmd
 	go build -o $(BIN)/gateway ./gateway/cmd
 
 run: build ## run the whole system in one process, its data under data/
 	exec $(BIN)/local
 
-run-real: build ## run each service as a process, on PostgreSQL (POSTGRES=…) and Consul (CONSUL=…), private ones if not given
+run-real: build ## run each service as a process, on POSTGRES=…, MONGODB=…, REDIS=… and CONSUL=…, private ones if not given
 	exec $(BIN)/real
 
 import: ## take over a legacy database: make import FROM=FILE [DRY=-dry-run]
@@ -25,7 +27,7 @@ import: ## take over a legacy database: make import FROM=FILE [DRY=-dry-run]
 	$(BIN)/auth import $(DRY) "$(FROM)"
 	$(BIN)/notes import $(DRY) "$(FROM)"
 
-tools: ## get what the tests need: PostgreSQL, Redis, Consul
+tools: ## get what the tests need: PostgreSQL, Redis, Consul, a MongoDB server
 	go run ./kit/testenv/tools
 
 check: ## gofmt, go vet, staticcheck

@@ -11,7 +11,7 @@ import (
 // The conventions of the API, as a client meets them at the gateway.
 func TestConventionsThroughTheGateway(t *testing.T) {
 	t.Parallel()
-	addrs := ports(t, 4)
+	addrs := localPorts(t)
 	run(t, t.TempDir(), "local", localEnv(addrs)...)
 	c := client{base: "http://" + addrs[2]}
 	c.routed(t, "/v1/notes", "/v1/auth/login")

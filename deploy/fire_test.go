@@ -48,7 +48,7 @@ func newScene(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{t: t, consul: testenv.Consul(t), postgres: testenv.PostgresServer(t), redis: testenv.RedisServer(t), services: map[string][]*member{}}
 	addrs := ports(t, 4*inScene)
-	shared := []string{"TRELLIS_DISCOVERY=" + s.consul.URL}
+	shared := []string{"TRELLIS_DISCOVERY=" + s.consul.URL, "TRELLIS_EVENTS=" + s.redis.URL, secret}
 	for _, name := range []string{"auth", "notes", "gateway"} {
 		store := ""
 		if name != "gateway" {

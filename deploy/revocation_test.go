@@ -75,7 +75,7 @@ func (s *scene) endSession(t *testing.T) {
 // kill -9; and nobody's stream holds up the end of the process.
 func TestSessionEndsInOneProcess(t *testing.T) {
 	t.Parallel()
-	folder, addrs := t.TempDir(), ports(t, 4)
+	folder, addrs := t.TempDir(), localPorts(t)
 	c := client{base: "http://" + addrs[2]}
 	local := run(t, folder, "local", localEnv(addrs)...)
 	c.routed(t, "/v1/notes", "/v1/auth/login")

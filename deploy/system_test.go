@@ -26,7 +26,9 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for name, pkg := range map[string]string{"local": "./local", "auth": "../auth/cmd", "notes": "../notes/cmd", "gateway": "../gateway/cmd"} {
+	for name, pkg := range map[string]string{
+		"local": "./local", "auth": "../auth/cmd", "notes": "../notes/cmd", "profile": "../profile/cmd", "notify": "../notify/cmd", "gateway": "../gateway/cmd",
+	} {
 		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg).CombinedOutput(); err != nil {
 			return dir, fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
@@ -93,7 +95,16 @@ func run(t *testing.T, folder, name string, env ...string) *process {
 	return p
 }
 
-func tail(s string) string { return s[max(0, len(s)-4000):] }
+// tail is the end of a log, without what went well.
+func tail(log string) string {
+	var s strings.Builder
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, `"level":"info"`) {
+			s.WriteString(line)
+		}
+	}
+	return s.String()[max(0, s.Len()-4000):]
+}
 
 // signal sends the process a signal, if it is still there.
 func (p *process) signal(t *testing.T, s os.Signal) {
@@ -217,14 +228,26 @@ func (c client) signup(t *testing.T, email string) client {
 	return c
 }
 
-func localEnv(addrs []string) []string {
-	return []string{"AUTH_ADDR=" + addrs[0], "NOTES_ADDR=" + addrs[1], "GATEWAY_ADDR=" + addrs[2], "GATEWAY_ADMIN=" + addrs[3]}
+// localVariables name the addresses of the whole system in one process.
+var localVariables = []string{"AUTH_ADDR", "NOTES_ADDR", "GATEWAY_ADDR", "GATEWAY_ADMIN", "PROFILE_ADDR", "NOTIFY_ADDR", "NOTIFY_MAIL_ADDR"}
+
+// localPorts reserves these addresses: [2] is where clients go.
+func localPorts(t *testing.T) []string { return ports(t, len(localVariables)) }
+
+func localEnv(addrs []string) (env []string) {
+	for i, name := range localVariables {
+		env = append(env, name+"="+addrs[i])
+	}
+	return env
 }
+
+// secret is by which the services of a test know each other.
+const secret = "TRELLIS_SECRET=they-are-all-of-one-and-the-same-test"
 
 // What was answered 2xx is there after kill -9, whenever that comes.
 func TestNothingIsLostToKill9(t *testing.T) {
 	t.Parallel()
-	folder, addrs := t.TempDir(), ports(t, 4)
+	folder, addrs := t.TempDir(), localPorts(t)
 	c := client{base: "http://" + addrs[2]}
 	local := run(t, folder, "local", localEnv(addrs)...)
 	c.routed(t, "/v1/notes", "/v1/auth/login")
@@ -274,13 +297,13 @@ func TestNothingIsLostToKill9(t *testing.T) {
 func TestProcessesOnPostgresAndConsul(t *testing.T) {
 	t.Parallel()
 	consul := testenv.Consul(t)
-	shared := "TRELLIS_DISCOVERY=" + consul.URL
+	shared := []string{"TRELLIS_DISCOVERY=" + consul.URL, secret}
 	authStore, notesStore := testenv.Postgres(t), testenv.Postgres(t)
 	addrs := ports(t, 5)
-	run(t, t.TempDir(), "auth", shared, "AUTH_ADDR="+addrs[0], "AUTH_STORE="+authStore)
-	first := run(t, t.TempDir(), "notes", shared, "NOTES_ADDR="+addrs[1], "NOTES_STORE="+notesStore)
-	second := run(t, t.TempDir(), "notes", shared, "NOTES_ADDR="+addrs[2], "NOTES_STORE="+notesStore)
-	gateway := run(t, t.TempDir(), "gateway", shared, "GATEWAY_ADDR="+addrs[3], "GATEWAY_ADMIN="+addrs[4])
+	run(t, t.TempDir(), "auth", append(shared, "AUTH_ADDR="+addrs[0], "AUTH_STORE="+authStore)...)
+	first := run(t, t.TempDir(), "notes", append(shared, "NOTES_ADDR="+addrs[1], "NOTES_STORE="+notesStore)...)
+	second := run(t, t.TempDir(), "notes", append(shared, "NOTES_ADDR="+addrs[2], "NOTES_STORE="+notesStore)...)
+	gateway := run(t, t.TempDir(), "gateway", append(shared, "GATEWAY_ADDR="+addrs[3], "GATEWAY_ADMIN="+addrs[4])...)
 	c := client{base: "http://" + addrs[3]}
 	c.routed(t, "/v1/notes", "/v1/auth/login")
 	ann := c.signup(t, "ann@example.com")
@@ -310,7 +333,7 @@ func TestPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	addrs := ports(t, 4)
+	addrs := localPorts(t)
 	addrs[1] = ln.Addr().String()
 	p := run(t, t.TempDir(), "local", localEnv(addrs)...)
 	<-p.done

@@ -71,7 +71,7 @@ func (s *scene) address() string {
 
 // environment is that of a proxy, or of a service of ours.
 func (s *scene) environment(more ...string) []string {
-	return append(append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(*threads), "TRELLIS_DISCOVERY="+s.consul, "TRELLIS_DRAIN=1ms"), more...)
+	return append(append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(*threads), "TRELLIS_DISCOVERY="+s.consul, "TRELLIS_DRAIN=1ms", "TRELLIS_SECRET=they-are-all-of-one-and-the-same-bench"), more...)
 }
 
 func (s *scene) must(addr, path string, env []string, command ...string) {

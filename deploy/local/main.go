@@ -6,6 +6,8 @@ import (
 	gateway "github.com/trellis-go/trellis/gateway/app"
 	"github.com/trellis-go/trellis/kit/server"
 	notes "github.com/trellis-go/trellis/notes/app"
+	notify "github.com/trellis-go/trellis/notify/app"
+	profile "github.com/trellis-go/trellis/profile/app"
 )
 
-func main() { server.Main(auth.Auth, notes.Notes, gateway.Gateway) }
+func main() { server.Main(auth.Auth, notes.Notes, profile.Profile, notify.Notify, gateway.Gateway) }

@@ -1,6 +1,7 @@
 // Command real runs the system as in production: each service a process of
-// its own, on PostgreSQL, found through Consul. POSTGRES and CONSUL name
-// servers to use; without them private ones are started under data/real.
+// its own, on PostgreSQL, MongoDB and Redis, found through Consul. POSTGRES,
+// MONGODB, REDIS and CONSUL name servers to use; instead of those that are not
+// named private ones are started, with their files under data/real.
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 
 func main() {
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: real\n\nRuns auth, notes and the gateway as processes, on the PostgreSQL server that POSTGRES\nnames and the Consul agent that CONSUL names, URLs, or on private ones of its own.\nThe services' own variables, such as NOTES_ADDR, hold too.")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: real\n\nRuns each service and the gateway as a process, on the servers that POSTGRES, MONGODB,\nREDIS and CONSUL name, URLs, or on private ones of its own.\nThe services' own variables, such as NOTES_ADDR, hold too.")
 	}
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -39,8 +40,15 @@ func main() {
 }
 
 // services in the order in which they start; they stop in the opposite one.
-var services = []struct{ name, addr string }{
-	{"auth", "127.0.0.1:8001"}, {"notes", "127.0.0.1:8002"}, {"gateway", "127.0.0.1:8000"},
+var services = []struct {
+	name, addr string
+	store      func(*servers, context.Context, string) (url string, err error) // nil for none
+}{
+	{"auth", "127.0.0.1:8001", (*servers).postgresDatabase},
+	{"notes", "127.0.0.1:8002", (*servers).postgresDatabase},
+	{"profile", "127.0.0.1:8003", (*servers).mongoDatabase},
+	{"notify", "127.0.0.1:8004", (*servers).redisDatabase},
+	{"gateway", "127.0.0.1:8000", nil},
 }
 
 func run(ctx context.Context) (err error) {
@@ -55,10 +63,18 @@ func run(ctx context.Context) (err error) {
 	}
 	died := make(chan error, len(services))
 	for _, service := range services {
-		addr := cmp.Or(os.Getenv(strings.ToUpper(service.name)+"_ADDR"), service.addr)
-		env, err := s.environment(ctx, service.name, addr)
-		if err != nil {
-			return err
+		prefix := strings.ToUpper(service.name) + "_"
+		addr := cmp.Or(os.Getenv(prefix+"ADDR"), service.addr)
+		env := append(s.environment(), prefix+"ADDR="+addr)
+		if service.store != nil {
+			url := os.Getenv(prefix + "STORE")
+			if url == "" {
+				if url, err = service.store(s, ctx, service.name); err != nil {
+					return err
+				}
+			}
+			fmt.Printf("%-8s %sSTORE=%s\n", service.name, prefix, server.Redacted(url))
+			env = append(env, prefix+"STORE="+url)
 		}
 		c, err := start(filepath.Join(folder, service.name), env, died)
 		if err != nil {
@@ -107,20 +123,12 @@ func ready(ctx context.Context, addr string, died <-chan error) error {
 	}
 }
 
-// environment is what a service's process is configured with.
-func (s *servers) environment(ctx context.Context, name, addr string) ([]string, error) {
-	env := slices.Concat(os.Environ(), []string{"TRELLIS_DISCOVERY=" + s.consul})
-	prefix := strings.ToUpper(name) + "_"
-	if name == "gateway" {
-		return append(env, prefix+"ADDR="+addr), nil
-	}
-	url := os.Getenv(prefix + "STORE")
-	if url == "" {
-		var err error
-		if url, err = s.database(ctx, name); err != nil {
-			return nil, err
-		}
-	}
-	fmt.Printf("%-8s %sSTORE=%s\n", name, prefix, server.Redacted(url))
-	return append(env, prefix+"ADDR="+addr, prefix+"STORE="+url), nil
+// environment is what all processes are configured with.
+func (s *servers) environment() []string {
+	return slices.Concat(os.Environ(), []string{
+		"TRELLIS_DISCOVERY=" + s.consul,
+		"TRELLIS_EVENTS=" + cmp.Or(os.Getenv("TRELLIS_EVENTS"), s.redis),
+		"TRELLIS_SECRET=" + s.secret,
+		"GATEWAY_REDIS=" + cmp.Or(os.Getenv("GATEWAY_REDIS"), s.redis),
+	})
 }

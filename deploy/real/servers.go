@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,29 +13,36 @@ import (
 	"github.com/trellis-go/trellis/kit/testenv"
 )
 
-// servers are PostgreSQL and Consul, given or private.
+// servers are what the services stand on, given or private: URLs.
 type servers struct {
-	postgres, consul string // URLs
-	private          []*testenv.Server
+	postgres, mongo, redis, consul string
+
+	secret  string // by which the services know each other
+	private []*testenv.Server
 }
 
 func openServers(ctx context.Context) (s *servers, err error) {
-	s = &servers{postgres: os.Getenv("POSTGRES"), consul: os.Getenv("CONSUL")}
-	if s.postgres == "" {
-		server, err := testenv.StartPostgres(ctx, "data/real/postgres", 0)
-		if err != nil {
-			return nil, err
+	s = &servers{secret: cmp.Or(os.Getenv("TRELLIS_SECRET"), rand.Text()+rand.Text())}
+	for _, server := range []struct {
+		url      *string
+		variable string
+		start    func(ctx context.Context, dir string, port int) (*testenv.Server, error)
+		dir      string // "" for a temporary one
+	}{
+		{&s.postgres, "POSTGRES", testenv.StartPostgres, "data/real/postgres"},
+		{&s.mongo, "MONGODB", testenv.StartMongo, "data/real/mongodb"},
+		{&s.redis, "REDIS", testenv.StartRedis, "data/real/redis"},
+		{&s.consul, "CONSUL", testenv.StartConsul, ""},
+	} {
+		if *server.url = os.Getenv(server.variable); *server.url != "" {
+			continue
 		}
-		s.private, s.postgres = append(s.private, server), server.URL
-		fmt.Println("postgres", s.postgres)
-	}
-	if s.consul == "" {
-		server, err := testenv.StartConsul(ctx, "", 0)
+		private, err := server.start(ctx, server.dir, 0)
 		if err != nil {
 			return nil, errors.Join(err, s.stop())
 		}
-		s.private, s.consul = append(s.private, server), server.URL
-		fmt.Println("consul  ", s.consul)
+		s.private, *server.url = append(s.private, private), private.URL
+		fmt.Printf("%-8s %s\n", server.variable, private.URL)
 	}
 	return s, nil
 }
@@ -46,8 +55,8 @@ func (s *servers) stop() error {
 	return errors.Join(errs...)
 }
 
-// database returns the URL of a service's own database, made if need be.
-func (s *servers) database(ctx context.Context, name string) (string, error) {
+// postgresDatabase returns the URL of a service's own database, made if need be.
+func (s *servers) postgresDatabase(ctx context.Context, name string) (string, error) {
 	u, err := url.Parse(s.postgres)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return "", errors.New("POSTGRES: takes a URL, postgres://USER@HOST:PORT/DATABASE")
@@ -70,3 +79,17 @@ func (s *servers) database(ctx context.Context, name string) (string, error) {
 	u.Path = "/" + name
 	return u.String(), nil
 }
+
+// mongoDatabase returns the URL of a service's own database, which MongoDB
+// makes when it is first written to.
+func (s *servers) mongoDatabase(_ context.Context, name string) (string, error) {
+	u, err := url.Parse(s.mongo)
+	if err != nil || u.Scheme != "mongodb" && u.Scheme != "mongodb+srv" {
+		return "", errors.New("MONGODB: takes a URL, mongodb://USER@HOST:PORT/")
+	}
+	u.Path = "/trellis_" + name
+	return u.String(), nil
+}
+
+// redisDatabase is Redis itself: keys begin with their service's name.
+func (s *servers) redisDatabase(context.Context, string) (string, error) { return s.redis, nil }
