@@ -14,6 +14,7 @@ import (
 	"github.com/trellis-go/trellis/auth/sqlite"
 	"github.com/trellis-go/trellis/kit/django/djangotest"
 	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 func importInto(t *testing.T, store auth.Store, path string, dryRun bool) string {
@@ -110,18 +111,16 @@ func TestImportNamesWhatItCannotTake(t *testing.T) {
 
 func TestImportOfWhatIsNoSuchDatabase(t *testing.T) {
 	t.Parallel()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
-	use(t, store, err, func(t *testing.T, store auth.Store) {
-		other := filepath.Join(t.TempDir(), "other.txt")
-		if err := os.WriteFile(other, []byte("not a database, but long enough to look at as one would look at one"), 0o600); err != nil {
-			t.Fatal(err)
+	store := testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "auth.db"))
+	other := filepath.Join(t.TempDir(), "other.txt")
+	if err := os.WriteFile(other, []byte("not a database, but long enough to look at as one would look at one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{other, filepath.Join(t.TempDir(), "absent"), t.TempDir()} {
+		if err := auth.Import(t.Context(), store, path, false, io.Discard); err == nil || !strings.Contains(err.Error(), filepath.Base(path)) {
+			t.Errorf("%s: %v", path, err)
 		}
-		for _, path := range []string{other, filepath.Join(t.TempDir(), "absent"), t.TempDir()} {
-			if err := auth.Import(t.Context(), store, path, false, io.Discard); err == nil || !strings.Contains(err.Error(), filepath.Base(path)) {
-				t.Errorf("%s: %v", path, err)
-			}
-		}
-	})
+	}
 }
 
 func BenchmarkImport2000(b *testing.B) {

@@ -25,27 +25,12 @@ func onStores(t *testing.T, test func(*testing.T, notes.Store)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "notes.db"))
-		use(t, store, err, test)
+		test(t, testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "notes.db")))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		store, err := postgres.Open(t.Context(), testenv.Postgres(t))
-		use(t, store, err, test)
+		test(t, testenv.Open(t, postgres.Open, testenv.Postgres(t)))
 	})
-}
-
-func use(t *testing.T, store notes.Store, err error, test func(*testing.T, notes.Store)) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	test(t, store)
 }
 
 // serve serves notes, and returns a client and a context for each of two users.

@@ -28,7 +28,7 @@ type told struct {
 // Export writes notifications.json.
 func (s *Service) Export(ctx context.Context, user uuid.UUID, add account.Add) error {
 	var h holdings
-	for _, status := range []Status{All, Archived} {
+	for _, status := range []Status{All, Archived, Snoozed} {
 		if err := s.collect(ctx, user, status, &h); err != nil {
 			return err
 		}

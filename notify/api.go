@@ -47,7 +47,7 @@ func (nobody) Events(http.ResponseWriter, *http.Request) error    { return nil }
 
 // ListRequest names a part of the inbox; without a status it is all but the archive.
 type ListRequest struct {
-	Status   Status   `query:"status" json:"-" validate:"omitempty,oneof=unread all archived"`
+	Status   Status   `query:"status" json:"-" validate:"omitempty,oneof=unread all archived snoozed"`
 	Category Category `query:"category" json:"-" validate:"omitempty,oneof=security account sharing reminder system"`
 	Limit    *int     `query:"limit" json:"-" validate:"omitempty,min=1,max=100"`
 	Cursor   string   `query:"cursor" json:"-"`

@@ -32,27 +32,12 @@ func onStores(t *testing.T, test func(*testing.T, notify.Store)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "notify.db"))
-		use(t, store, err, test)
+		test(t, testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "notify.db")))
 	})
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
-		store, err := redis.Open(t.Context(), testenv.Redis(t))
-		use(t, store, err, test)
+		test(t, testenv.Open(t, redis.Open, testenv.Redis(t)))
 	})
-}
-
-func use(t *testing.T, store notify.Store, err error, test func(*testing.T, notify.Store)) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	test(t, store)
 }
 
 // world is a notify service and all that is around it.

@@ -129,7 +129,7 @@ type Position struct {
 	Seq   int64  `json:"seq"`
 }
 
-// Query names notifications of an inbox. Snoozed ones are in no list.
+// Query names notifications of an inbox. Snoozed ones are in no list but their own.
 type Query struct {
 	Status   Status
 	Category Category // "" for any
@@ -144,6 +144,7 @@ const (
 	All      Status = "all" // but archived ones
 	Unread   Status = "unread"
 	Archived Status = "archived"
+	Snoozed  Status = "snoozed"
 )
 
 // Inbox is a part of a user's notifications, the newest first, and where the

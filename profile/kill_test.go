@@ -67,29 +67,26 @@ func TestKill(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := url(t)
-			store, err := openAt(t.Context(), url)
-			use(t, store, err, func(t *testing.T, store profile.Store) {
-				s, user := serve(t, store), uuid.New()
-				j, err := s.StartExport(s.As(t, user))
-				must(t, err)
-				child := exec.CommandContext(t.Context(), os.Args[0])
-				child.Env = append(os.Environ(), victim+"="+url)
-				child.Stderr = os.Stderr
-				out, err := child.StdoutPipe()
-				must(t, err)
-				must(t, child.Start())
-				if line, err := bufio.NewReader(out).ReadString('\n'); line != "hanging\n" {
-					t.Fatalf("the child says %q, %v", line, err)
-				}
-				s.run(t)
-				must(t, child.Process.Kill())
-				if err := child.Wait(); err == nil {
-					t.Error("the child ended by itself")
-				} else if _, ok := errors.AsType[*exec.ExitError](err); !ok {
-					t.Error(err)
-				}
-				s.status(t, user, j.ID, profile.Done)
-			})
+			s, user := serve(t, testenv.Open(t, openAt, url)), uuid.New()
+			j, err := s.StartExport(s.As(t, user))
+			must(t, err)
+			child := exec.CommandContext(t.Context(), os.Args[0])
+			child.Env = append(os.Environ(), victim+"="+url)
+			child.Stderr = os.Stderr
+			out, err := child.StdoutPipe()
+			must(t, err)
+			must(t, child.Start())
+			if line, err := bufio.NewReader(out).ReadString('\n'); line != "hanging\n" {
+				t.Fatalf("the child says %q, %v", line, err)
+			}
+			s.run(t)
+			must(t, child.Process.Kill())
+			if err := child.Wait(); err == nil {
+				t.Error("the child ended by itself")
+			} else if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+				t.Error(err)
+			}
+			s.status(t, user, j.ID, profile.Done)
 		})
 	}
 }

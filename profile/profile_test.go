@@ -31,21 +31,12 @@ func onStores(t *testing.T, test func(*testing.T, profile.Store)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "profile.db"))
-		use(t, store, err, test)
+		test(t, testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "profile.db")))
 	})
 	t.Run("mongo", func(t *testing.T) {
 		t.Parallel()
-		store, err := mongo.Open(t.Context(), testenv.Mongo(t))
-		use(t, store, err, test)
+		test(t, testenv.Open(t, mongo.Open, testenv.Mongo(t)))
 	})
-}
-
-func use(t *testing.T, store profile.Store, err error, test func(*testing.T, profile.Store)) {
-	t.Helper()
-	must(t, err)
-	t.Cleanup(func() { must(t, store.Close()) })
-	test(t, store)
 }
 
 // others are the auth service and those who keep something of users', as a

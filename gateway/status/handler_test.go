@@ -49,6 +49,7 @@ func TestWhoMayAsk(t *testing.T) {
 			if tt.site != "" {
 				r.Header.Set("Sec-Fetch-Site", tt.site)
 				r.Header.Set("Sec-Fetch-Mode", tt.mode)
+				r.Header.Set("Sec-Fetch-Dest", map[string]string{"navigate": "document"}[tt.mode])
 			}
 			rec := httptest.NewRecorder()
 			h.ServeHTTP(rec, r)
@@ -56,7 +57,7 @@ func TestWhoMayAsk(t *testing.T) {
 				t.Errorf("status %d, want %d: %s", rec.Code, tt.want, rec.Body)
 			}
 			for name, want := range map[string]string{
-				"Cache-Control": "no-store", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff",
+				"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 				"Cross-Origin-Resource-Policy": "same-origin", "Access-Control-Allow-Origin": "",
 			} {
 				if got := rec.Header().Get(name); got != want {

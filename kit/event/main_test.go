@@ -72,8 +72,8 @@ func tell(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for n := 0; n < limit; {
-			if n, err = step(); err != nil {
+		for n := -1; n < limit; {
+			if n, err = step(limit); err != nil {
 				return err
 			}
 		}
@@ -82,30 +82,37 @@ func tell(ctx context.Context) error {
 	return nil
 }
 
-// teller returns a function that does one more thing, and tells how many were done.
-func teller(ctx context.Context, url string) (step func() (int, error), err error) {
+// teller returns a function that does one more thing if there are fewer than
+// so many, and tells how many there were.
+func teller(ctx context.Context, url string) (step func(limit int) (int, error), err error) {
 	const count, add = `select count(*) from done`, `insert into done values ($1)`
 	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		db, err := sqlite.Open(ctx, file, migrations)
-		return func() (n int, err error) {
+		return func(limit int) (n int, err error) {
 			err = db.Tx(ctx, func(tx *sql.Tx) error {
 				err := tx.QueryRowContext(ctx, count).Scan(&n)
+				if err != nil || n >= limit {
+					return err
+				}
 				m, wrong := next(ctx, n)
 				_, failed := tx.ExecContext(ctx, add, m.ID.String())
-				return errors.Join(err, wrong, failed, db.Emit(ctx, tx, m))
+				return errors.Join(wrong, failed, db.Emit(ctx, tx, m))
 			})
-			return n + 1, err
+			return n, err
 		}, err
 	}
 	db, err := postgres.Open(ctx, url, migrations)
-	return func() (n int, err error) {
+	return func(limit int) (n int, err error) {
 		err = db.Tx(ctx, func(tx pgx.Tx) error {
 			err := tx.QueryRow(ctx, count).Scan(&n)
+			if err != nil || n >= limit {
+				return err
+			}
 			m, wrong := next(ctx, n)
 			_, failed := tx.Exec(ctx, add, m.ID.String())
-			return errors.Join(err, wrong, failed, db.Emit(ctx, tx, m))
+			return errors.Join(wrong, failed, db.Emit(ctx, tx, m))
 		})
-		return n + 1, err
+		return n, err
 	}, err
 }
 

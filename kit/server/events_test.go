@@ -90,6 +90,9 @@ func TestEvents(t *testing.T) {
 	if err := r.ended(t); err != nil {
 		t.Error(err)
 	}
+	if len(handled) == 0 { // the hearer had stopped before it heard of it
+		run(t, hearer)
+	}
 	hears(2)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/event"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/notes"
 	"github.com/trellis-go/trellis/notes/sqlite"
 	"github.com/trellis-go/trellis/notes/storetest"
@@ -120,14 +121,5 @@ func file(t testing.TB) string { return filepath.Join(t.TempDir(), "notes.db") }
 
 func open(t testing.TB, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return testenv.Open(t, sqlite.Open, path)
 }

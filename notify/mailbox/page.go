@@ -9,13 +9,12 @@ import (
 	"errors"
 	"html/template"
 	"io/fs"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/server"
 )
 
 var (
@@ -39,9 +38,8 @@ var (
 //	GET /messages/{id}       one of them
 //	GET /messages/{id}/eml   as it was kept
 //
-// There is no login, and in the mails are links that are as good as one. So it
-// belongs on a loopback address, answers to no host but IP addresses and
-// "localhost", and to no script or frame of another origin.
+// It is a Console: there is no login, and in the mails are links that are as
+// good as one. So it belongs on a loopback address.
 func (b *Box) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", b.page)
@@ -50,42 +48,7 @@ func (b *Box) Handler() http.Handler {
 	mux.HandleFunc("GET /messages", b.messages)
 	mux.HandleFunc("GET /messages/{id}", b.message)
 	mux.HandleFunc("GET /messages/{id}/eml", b.eml)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", policy)
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Content-Type-Options", "nosniff")
-		switch {
-		case !addressed(r.Host):
-			http.Error(w, "This host is not known here: use an IP address or localhost.", http.StatusForbidden)
-		case foreign(r.Header):
-			http.Error(w, "Not for pages from elsewhere.", http.StatusForbidden)
-		default:
-			mux.ServeHTTP(w, r)
-		}
-	})
-}
-
-// addressed tells whether the request was meant for us. A page whose name was
-// rebound to our address still sends that name.
-func addressed(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil || strings.EqualFold(host, "localhost")
-}
-
-// foreign tells whether a page of another origin asks. It may link here.
-func foreign(h http.Header) bool {
-	switch h.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
-		return false
-	}
-	return h.Get("Sec-Fetch-Mode") != "navigate" || h.Get("Sec-Fetch-Dest") != "document"
+	return server.Console(mux, policy)
 }
 
 // The pages have their stylesheet and a frame with a mail; a mail has the

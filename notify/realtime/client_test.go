@@ -168,30 +168,21 @@ func (s *socket) next() (m said) {
 // come before that. The client answers, and sees the connection end.
 func (s *socket) closed() string {
 	s.t.Helper()
-	defer s.gone()
-	return s.closing()
-}
-
-func (s *socket) closing() string {
-	s.t.Helper()
 	for {
 		first, payload, err := s.frame()
 		if err != nil {
 			s.t.Fatalf("it is not closed: %v", err)
 		}
-		if first == final|closing {
-			return closeText(payload)
+		if first != final|closing {
+			continue
 		}
+		_, _ = s.conn.Write(frame(final|closing, string(payload)))
+		if rest, err := io.ReadAll(s.in); len(rest) > 0 || err != nil {
+			s.t.Errorf("behind the close frame comes %q, %v", rest, err)
+		}
+		s.conn.Close()
+		return closeText(payload)
 	}
-}
-
-func (s *socket) gone() {
-	s.t.Helper()
-	_, _ = s.conn.Write(frame(final|closing, "\x03\xe8"))
-	if rest, err := io.ReadAll(s.in); len(rest) > 0 || err != nil {
-		s.t.Errorf("behind the close frame comes %q, %v", rest, err)
-	}
-	s.conn.Close()
 }
 
 func closeText(payload []byte) string {

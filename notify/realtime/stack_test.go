@@ -90,7 +90,7 @@ func TestEventsOverHTTP2(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, quick, realtime.Options{})
 	times := quick
-	times.Patience, times.Comment = 30*time.Millisecond, 100*time.Millisecond
+	times.Patience, times.Comment = 500*time.Millisecond, time.Second
 	server := w.behind(log.NewNopLogger(), times, true)
 	user := uuid.New()
 	r, err := http.NewRequest("GET", server.URL+"/v1/realtime/events", nil)

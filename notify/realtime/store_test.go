@@ -28,7 +28,7 @@ type store struct {
 	erased uuid.UUID
 	lost   int // entries that Live did not hear of
 	reads  int
-	gap    func()
+	gap    func() // once Live has begun
 }
 
 type presence struct {
@@ -68,7 +68,6 @@ func (s *store) count(of *int) int {
 }
 
 func (s *store) Live(ctx context.Context, entry func(uuid.UUID, string, notify.Entry), gap func()) {
-	s.set(func() { s.gap = gap })
 	s.Store.Live(ctx, func(user uuid.UUID, epoch string, e notify.Entry) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -80,7 +79,10 @@ func (s *store) Live(ctx context.Context, entry func(uuid.UUID, string, notify.E
 		default:
 			entry(user, epoch, e)
 		}
-	}, gap)
+	}, func() {
+		gap()
+		s.set(func() { s.gap = gap })
+	})
 }
 
 var errBroken = errors.New("the store is broken")

@@ -348,7 +348,9 @@ func TestFallsBehind(t *testing.T) {
 	w := newWorld(t, quick, realtime.Options{})
 	user := uuid.New()
 	slow, slower := w.live(user, "s1"), w.follow(user, "s1", "")
-	expect(t, slower.next, "hello 0")
+	w.tell(user, `1`)
+	expect(t, slow.next, entries(1, 1)...)
+	expect(t, slower.next, "hello 0", "note.changed 1")
 	large := `"` + strings.Repeat("x", 100<<10) + `"`
 	for range 50 { // more than the connection holds
 		w.tell(user, large)
@@ -358,13 +360,16 @@ func TestFallsBehind(t *testing.T) {
 	if got := slow.closed(); got != "1013 too slow" {
 		t.Errorf("closed with %q", got)
 	}
-	for last := int64(0); ; last++ {
+	for last := 1; ; {
 		e, err := slower.event()
 		if err == io.EOF {
 			break
 		}
-		if err != nil || !strings.HasSuffix(e.id, fmt.Sprint("-", last+1)) {
-			t.Fatalf("after %d: %q, %v", last, e.id, err)
+		if e == (event{}) && err == nil {
+			continue
+		}
+		if last++; err != nil || e.id != fmt.Sprint(w.epoch(user), "-", last) {
+			t.Fatalf("%q, %v, want the entry %d", e.id, err, last)
 		}
 	}
 	w.empty()

@@ -68,6 +68,7 @@ func newWorld(t testing.TB, times realtime.Times, o realtime.Options) *world {
 	case err := <-w.stopped:
 		t.Fatal(err)
 	}
+	until(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return store.gap != nil })
 	t.Cleanup(func() {
 		stop()
 		if err := <-w.stopped; err != nil {

@@ -82,6 +82,8 @@ func (s *Store) Inbox(ctx context.Context, user uuid.UUID, q notify.Query) (in n
 		part = "unread"
 	case notify.Archived:
 		part = "archived"
+	case notify.Snoozed:
+		part = "snoozed"
 	}
 	bound := "+inf"
 	if q.Before > 0 {

@@ -256,6 +256,9 @@ func TestPartIsLost(t *testing.T) {
 	if err := s.Purge(ctx, now); err != nil {
 		t.Error(err)
 	}
+	if due, ringing := s.ZCard(ctx, s.Prefix+"due").Val(), s.ZCard(ctx, s.Prefix+"ringing").Val(); due != 1 || ringing != 1 {
+		t.Errorf("%d are still due, %d will ring", due, ringing)
+	}
 	_, _, err = s.ReadAll(ctx, user, 10, "", now)
 	if list, err2 := s.Deliveries(ctx, user, theirs.ID); err != nil || err2 != nil || len(list) != 0 {
 		t.Errorf("%v, %+v, %v", err, list, err2)

@@ -30,16 +30,7 @@ func create(t testing.TB) storetest.Database {
 
 func open(t testing.TB, url string) *redis.Store {
 	t.Helper()
-	s, err := redis.Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return testenv.Open(t, redis.Open, url)
 }
 
 // age takes time from what expires, and from the times in the sets of what does.

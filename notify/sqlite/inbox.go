@@ -110,6 +110,8 @@ func listing(user uuid.UUID, q notify.Query) (query string, args []any) {
 		query += `unread where user = ? and ` + unread
 	case notify.Archived:
 		query += `archived where user = ? and archived_at is not null and snoozed_until is null`
+	case notify.Snoozed:
+		query += `snoozed where user = ? and snoozed_until is not null`
 	default:
 		query += `all where user = ? and archived_at is null and snoozed_until is null`
 	}

@@ -19,7 +19,7 @@ func TestPlans(t *testing.T) {
 	}
 	defer s.Close()
 	for status, index := range map[notify.Status]string{
-		notify.All: "notifications_all", notify.Unread: "notifications_unread", notify.Archived: "notifications_archived",
+		notify.All: "notifications_all", notify.Unread: "notifications_unread", notify.Archived: "notifications_archived", notify.Snoozed: "notifications_snoozed",
 	} {
 		for _, category := range []notify.Category{"", notify.Sharing} {
 			for before, more := range map[int64]string{0: "", 7: " AND seq<?"} {

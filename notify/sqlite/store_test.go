@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/notify"
 	"github.com/trellis-go/trellis/notify/sqlite"
 	"github.com/trellis-go/trellis/notify/storetest"
@@ -37,16 +38,7 @@ func create(t testing.TB) storetest.Database {
 
 func open(t testing.TB, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return testenv.Open(t, sqlite.Open, path)
 }
 
 // dump is all that is in all tables, in a write transaction, so that it is of one moment.

@@ -148,7 +148,7 @@ func lists(t *testing.T, db Database) {
 		all = append([]notify.Notification{n}, all...)
 	}
 	publish(t, s, newID())
-	for _, status := range []notify.Status{notify.All, notify.Unread, notify.Archived} {
+	for _, status := range []notify.Status{notify.All, notify.Unread, notify.Archived, notify.Snoozed} {
 		for _, category := range []notify.Category{"", notify.Sharing, notify.Reminder, "sharing2", "shar"} {
 			q := notify.Query{Status: status, Category: category}
 			var want []notify.Notification
@@ -166,12 +166,14 @@ func lists(t *testing.T, db Database) {
 
 // in tells whether a query names a notification.
 func in(n notify.Notification, q notify.Query) bool {
-	if n.SnoozedUntil != nil || q.Category != "" && n.Category != q.Category || q.Before > 0 && n.Seq >= q.Before {
+	if (n.SnoozedUntil != nil) != (q.Status == notify.Snoozed) || q.Category != "" && n.Category != q.Category || q.Before > 0 && n.Seq >= q.Before {
 		return false
 	}
 	switch q.Status {
 	case notify.Unread:
 		return n.Unread()
+	case notify.Snoozed:
+		return true
 	case notify.Archived:
 		return n.ArchivedAt != nil
 	default:
@@ -296,19 +298,22 @@ func updateAtOnce(t *testing.T, db Database) {
 	same(t, position(t, a, n.User).Seq, workers*times+2)
 }
 
-// What was put off is in no list, and then comes as if new.
+// What was put off is in no list but its own, and then comes as if new.
 func snooze(t *testing.T, db Database) {
 	s := db.Open(t)
 	user := newID()
 	n, later := publish(t, s, user), publish(t, s, user)
 	n, err := s.Update(t.Context(), user, n.ID, putOff)
 	must(t, err)
-	for _, status := range []notify.Status{notify.All, notify.Unread, notify.Archived} {
+	for _, status := range []notify.Status{notify.All, notify.Unread, notify.Archived, notify.Snoozed} {
 		got := list(t, s, user, notify.Query{Status: status, Limit: 5})
-		if status != notify.Archived {
-			same(t, got.Notifications, []notify.Notification{later})
-		} else {
+		switch status {
+		case notify.Archived:
 			same(t, got.Notifications, nil)
+		case notify.Snoozed:
+			same(t, got.Notifications, []notify.Notification{n})
+		default:
+			same(t, got.Notifications, []notify.Notification{later})
 		}
 		same(t, got.Unread, 1)
 	}

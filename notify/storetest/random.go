@@ -94,7 +94,7 @@ func (m *model) read(upTo int64, category notify.Category, at time.Time) (count 
 // model, and with what a client makes of the stream.
 func random(t *testing.T, db Database) {
 	stores := []notify.Store{db.Open(t), db.Open(t)}
-	for range 3 {
+	for range 2 {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomly(t, stores, rand.New(rand.NewPCG(seed, 0))) })
 	}
@@ -210,7 +210,7 @@ func randomly(t *testing.T, stores []notify.Store, r *rand.Rand) {
 		},
 	}
 	var log []string
-	for range 150 {
+	for range 120 {
 		name := some("publish", "publish", "publish", "publish", "signal", "update", "update", "update", "read all", "delete")
 		log = append(log, name)
 		do[name](stores[r.IntN(2)])

@@ -33,14 +33,5 @@ func TestTwoOpenAtOnce(t *testing.T) {
 
 func open(t testing.TB, url string) *mongo.Store {
 	t.Helper()
-	s, err := mongo.Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return testenv.Open(t, mongo.Open, url)
 }

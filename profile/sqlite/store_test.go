@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/profile"
 	"github.com/trellis-go/trellis/profile/sqlite"
 	"github.com/trellis-go/trellis/profile/storetest"
@@ -35,14 +36,5 @@ func file(t testing.TB) string { return filepath.Join(t.TempDir(), "profile.db")
 
 func open(t testing.TB, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return testenv.Open(t, sqlite.Open, path)
 }

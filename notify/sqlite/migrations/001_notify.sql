@@ -41,6 +41,7 @@ create unique index notifications_collapse on notifications (user, collapse) whe
 create index notifications_all on notifications (user, seq, category) where archived_at is null and snoozed_until is null;
 create index notifications_unread on notifications (user, seq, category) where read_at is null and archived_at is null and snoozed_until is null;
 create index notifications_archived on notifications (user, seq, category) where archived_at is not null and snoozed_until is null;
+create index notifications_snoozed on notifications (user, seq, category) where snoozed_until is not null;
 
 -- Counts are kept along: to count takes longer than all else.
 -- +goose StatementBegin
