@@ -1,5 +1,5 @@
-// Package redis opens a Redis, and keeps in it the rate limits that hold
-// across instances.
+// Package redis opens a Redis: for rate limits that hold across instances, and
+// as a service's store, with what the kit keeps beside the service's own.
 package redis
 
 import (
