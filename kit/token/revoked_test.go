@@ -47,6 +47,9 @@ func TestRevoked(t *testing.T) {
 	t.Parallel()
 	w, r := heeding()
 	r.Add("s1", time.Now().Add(time.Hour))
+	if !r.Ended("s1") || r.Ended("s2") || r.Ended("") {
+		t.Error("Ended does not know which session has")
+	}
 	r.Complete()
 	r.Complete()
 	early, seen, other, none := w.of(t, "s1"), w.of(t, "s2"), w.of(t, "s3"), w.of(t, "")

@@ -47,5 +47,8 @@ func (h *Hub) Adopt(conn net.Conn, user uuid.UUID) error {
 }
 
 // ParseFrame and ParseLastEvent read what clients say.
-func ParseFrame(text []byte) (*notify.Position, error)   { return parseFrame(text) }
+func ParseFrame(text []byte) (at *notify.Position, taken bool) {
+	at, wrong := parseFrame(text)
+	return at, wrong == nil
+}
 func ParseLastEvent(id string) (*notify.Position, error) { return parseLastEvent(id) }

@@ -3,7 +3,6 @@ package realtime
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -91,29 +90,24 @@ func (m *message) event(b []byte) []byte {
 
 const maxEpoch = 64 // bytes; of a stream that has not begun it is ""
 
-var (
-	errNotJSON     = errors.New("this is no JSON")
-	errNotPosition = errors.New("expected {} or an epoch and a seq")
-)
-
 // parseFrame reads the one message that a client may send: where it resumes,
 // or nil for where the stream is.
-func parseFrame(text []byte) (*notify.Position, error) {
+func parseFrame(text []byte) (*notify.Position, *ending) {
 	var got struct {
 		Epoch *string `json:"epoch"`
 		Seq   *int64  `json:"seq"`
 	}
 	switch err := json.Unmarshal(text, &got, json.RejectUnknownMembers(true)); {
 	case err != nil && !jsontext.Value(text).IsValid():
-		return nil, errNotJSON
+		return nil, notJSON
 	case err != nil, jsontext.Value(text).Kind() != '{':
-		return nil, errNotPosition
+		return nil, notPosition
 	}
 	switch {
 	case got.Epoch == nil && got.Seq == nil:
 		return nil, nil
 	case got.Epoch == nil || got.Seq == nil || len(*got.Epoch) > maxEpoch || *got.Seq < 0:
-		return nil, errNotPosition
+		return nil, notPosition
 	}
 	return &notify.Position{Epoch: *got.Epoch, Seq: *got.Seq}, nil
 }

@@ -59,10 +59,13 @@ func (s *stream) pump() bool {
 func (s *stream) job() (j job, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j.to = s.sink
-	switch {
-	case s.sink == nil:
+	if j.to = s.sink; j.to == nil {
 		return j, false
+	}
+	if s.from != nil && s.sent { // in the meantime
+		s.finishLocked(tooLate)
+	}
+	switch {
 	case s.end != nil:
 		s.sink.deadline(time.Now().Add(s.hub.times.farewell))
 		j.end = s.end

@@ -36,7 +36,7 @@ type Options struct {
 
 // times are how long things take; tests hurry them.
 type times struct {
-	beat     time.Duration // in beats of which each stream is looked at once
+	beat     time.Duration // a fifth of the time in which each stream is looked at once
 	hold     time.Duration // that a WebSocket has to say where it resumes
 	ping     time.Duration // from one to the next
 	comment  time.Duration // the same for server-sent events

@@ -1,7 +1,6 @@
 package realtime
 
 import (
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,6 +70,12 @@ var (
 	tooSlow      = &ending{1013, "", "too slow", "slow"}
 	silent       = &ending{1001, "", "no answer to pings", "silent"}
 	left         = &ending{label: "left"}
+
+	notText     = &ending{1003, "", "only text is expected", "unexpected"}
+	notJSON     = &ending{1007, "", "this is no JSON", "unexpected"}
+	notPosition = &ending{1008, "", "expected {} or an epoch and a seq", "unexpected"}
+	again       = &ending{1008, "", "no second message is expected", "unexpected"}
+	tooLate     = &ending{1008, "", "too late to resume: say it in the query", "unexpected"}
 )
 
 // offer tells of an entry that was added.
@@ -94,7 +99,7 @@ func (s *stream) offer(m *message) {
 func (s *stream) open(to sink, from *notify.Position, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sink, s.next = to, positionMessage("hello", s.at)
+	s.opened, s.sink, s.next = time.Now(), to, positionMessage("hello", s.at)
 	s.next.marks = from == nil // else it would resume from where it has not been
 	if known {
 		s.begin(from)
@@ -111,17 +116,17 @@ func (s *stream) begin(from *notify.Position) {
 // resume is called with what the client has sent, which it may do once: where
 // it is, or nil for where the hello was. If it was late to say so, that holds as
 // long as nothing was sent.
-func (s *stream) resume(from *notify.Position) error {
+func (s *stream) resume(from *notify.Position) *ending {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.end != nil:
 	case s.spoken:
-		return errSpoken
+		return again
 	case s.held:
 		s.begin(from)
 	case from != nil && s.sent:
-		return errTooLate
+		return tooLate
 	case from != nil:
 		s.from, s.behind = from, true
 		s.rouse()
@@ -129,11 +134,6 @@ func (s *stream) resume(from *notify.Position) error {
 	s.spoken = true
 	return nil
 }
-
-var (
-	errSpoken  = errors.New("no second message is expected")
-	errTooLate = errors.New("too late to resume: say it in the query")
-)
 
 // rouse sees to it that somebody writes. The lock is held.
 func (s *stream) rouse() {

@@ -347,7 +347,7 @@ func TestFallsBehind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, quick, realtime.Options{})
 	user := uuid.New()
-	slow, slower := w.live(user, "s1"), w.follow(user, "s1", "")
+	slow, slower, quick := w.live(user, "s1"), w.follow(user, "s1", ""), w.live(user, "s1")
 	w.tell(user, `1`)
 	expect(t, slow.next, entries(1, 1)...)
 	expect(t, slower.next, "hello 0", "note.changed 1")
@@ -355,6 +355,7 @@ func TestFallsBehind(t *testing.T) {
 	for range 50 { // more than the connection holds
 		w.tell(user, large)
 	}
+	expect(t, quick.next, entries(1, 51)...) // and the hub has heard of all
 	w.store.forward(t, user)
 	w.tell(user, `1`)
 	if got := slow.closed(); got != "1013 too slow" {

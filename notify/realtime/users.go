@@ -61,7 +61,7 @@ func (h *Hub) enter(ctx context.Context, s *stream) (err error) {
 	if h.options.Ended(s.session) {
 		return token.ErrRevoked
 	}
-	s.hub, s.opened, s.held, s.seenGaps, s.turn = h, time.Now(), true, h.gaps.Load(), rand.Uint32()
+	s.hub, s.held, s.seenGaps, s.turn = h, true, h.gaps.Load(), rand.Uint32()
 	if err := h.register(s); err != nil {
 		return err
 	}
