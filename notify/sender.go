@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/kit/metrics"
@@ -26,6 +27,7 @@ type Sender struct {
 	pusher  Pusher
 	logger  log.Logger
 	count   metrics.Counter
+	waiting atomic.Bool                            // for another service, and that was logged
 	reached *lru.Cache[uuid.UUID, map[string]bool] // browsers that a push has reached, while others are tried again
 }
 
@@ -33,7 +35,7 @@ type Sender struct {
 func NewSender(s *Service, mailer Mailer, pusher Pusher, logger log.Logger, m *telemetry.Metrics) (*Sender, error) {
 	reached, err := lru.New[uuid.UUID, map[string]bool](1000)
 	count := m.Counter("trellis_deliveries_total", "Mails and pushes that were tried, by their channel and what became of them: sent, failed, skipped, or pending to be tried again.", "channel", "outcome")
-	return &Sender{s, mailer, pusher, logger, count, reached}, err
+	return &Sender{service: s, mailer: mailer, pusher: pusher, logger: logger, count: count, reached: reached}, err
 }
 
 // MaxAttempts is how often a delivery is tried.
@@ -134,7 +136,10 @@ func (s *Sender) settle(ctx context.Context, d Delivery) {
 	case d.State == Pending:
 		d.NextAt = now.Add(o.after)
 	}
-	if o.cause != nil {
+	if o.tried {
+		s.waiting.Store(false)
+	}
+	if o.cause != nil && (o.tried || s.waiting.CompareAndSwap(false, true)) {
 		_ = s.logger.Log("level", "warn", "msg", "not delivered", "delivery", d.ID, "channel", d.Channel, "state", d.State, "attempt", d.Attempts, "reason", d.Reason, "err", o.cause)
 	}
 	if err := s.service.store.Settle(ctx, d); err != nil {

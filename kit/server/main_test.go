@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/server"
+	"github.com/trellis-go/trellis/kit/token"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
@@ -270,5 +272,35 @@ func TestSignalStops(t *testing.T) {
 		if err := cmd.Wait(); err != nil || string(rest) != "stopping\n" {
 			t.Errorf("on %v it says %q and ends with %v", signal, rest, err)
 		}
+	}
+}
+
+// A signal that comes while a service starts ends it in order, too: here its
+// registry takes connections, and does not answer.
+func TestSignalStopsTheStart(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	var said bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = []string{asMain + "=one", "GORACE=atexit_sleep_ms=0", "TRELLIS_DISCOVERY=consul://" + silent.Addr().String(), "TRELLIS_DRAIN=1ms",
+		"TRELLIS_SECRET=" + strings.Repeat("s", token.MinServiceKey)}
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ends with %v, and says\n%s", err, &said)
 	}
 }

@@ -60,7 +60,11 @@ func Run(ctx context.Context, out io.Writer, apps ...App) (err error) {
 		p.services = append(p.services, s)
 	}
 	for _, s := range p.services {
-		if err := p.start(ctx, s); err != nil {
+		err := p.start(ctx, s)
+		if ctx.Err() != nil { // told to stop before it was up
+			break
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", s.app.Name, err)
 		}
 		fmt.Fprintf(out, "%-8s %s://%s  %s\n", s.app.Name, s.scheme(), s.ln.Addr(), cmp.Or(s.env.Store, s.app.Doc))

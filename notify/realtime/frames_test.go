@@ -96,6 +96,7 @@ func FuzzConnection(f *testing.F) {
 	f.Add(append(frame(text, `{`), frame(final|continuation, `}`)...))
 	f.Add(append(frame(final|pinging, `x`), frame(final|closing, "\x03\xe8bye")...))
 	f.Add([]byte("\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00"))
+	f.Add([]byte("\x81"))
 	f.Add(frame(final|binaryFrame, strings.Repeat("x", 5000)))
 	store := newStore(f)
 	hub := realtime.NewHub(store, realtime.Options{PerUser: 1000})
@@ -114,6 +115,7 @@ func FuzzConnection(f *testing.F) {
 		go func() {
 			_, _ = client.Write(sent)
 			_, _ = client.Write(frame(final|closing, "\x03\xe8"))
+			_, _ = client.Write(make([]byte, 5000)) // the rest of any frame that is not complete, and what ends it all
 		}()
 		s := newSocket(t, client)
 		if _, err := http.ReadResponse(s.in, nil); err != nil {
