@@ -104,7 +104,7 @@ func (k keeper) Finish(ctx context.Context, key transport.Hash, sealed []byte) e
 	return err
 }
 
-func (k keeper) Release(ctx context.Context, key transport.Hash) error {
-	_, err := k.keys.UpdateOne(ctx, bson.M{"_id": key[:], "answer": nil}, bson.M{"$set": bson.M{"claimed_until": int64(0)}})
+func (k keeper) Hold(ctx context.Context, key transport.Hash, d time.Duration) error {
+	_, err := k.keys.UpdateOne(ctx, bson.M{"_id": key[:], "answer": nil}, bson.M{"$set": bson.M{"claimed_until": Micros(time.Now().Add(d))}})
 	return err
 }

@@ -58,7 +58,7 @@ func (k keeper) Finish(ctx context.Context, key transport.Hash, sealed []byte) e
 	return err
 }
 
-func (k keeper) Release(ctx context.Context, key transport.Hash) error {
-	_, err := k.Exec(ctx, `update kit_idempotency set claimed_until = 'epoch' where key = $1 and answer is null`, key[:])
+func (k keeper) Hold(ctx context.Context, key transport.Hash, d time.Duration) error {
+	_, err := k.Exec(ctx, `update kit_idempotency set claimed_until = $2 where key = $1 and answer is null`, key[:], time.Now().Add(d))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
@@ -15,12 +16,12 @@ var (
 	claimSource string
 	//go:embed finish.lua
 	finishSource string
-	//go:embed release.lua
-	releaseSource string
+	//go:embed hold.lua
+	holdSource string
 
-	claim   = redis.NewScript(claimSource)
-	finish  = redis.NewScript(finishSource)
-	release = redis.NewScript(releaseSource)
+	claim  = redis.NewScript(claimSource)
+	finish = redis.NewScript(finishSource)
+	hold   = redis.NewScript(holdSource)
 )
 
 // Keeper keeps answers for Idempotency-Key in this Redis.
@@ -62,6 +63,6 @@ func (k keeper) Finish(ctx context.Context, key transport.Hash, sealed []byte) e
 	return finish.Run(ctx, k, k.keys(key), sealed).Err()
 }
 
-func (k keeper) Release(ctx context.Context, key transport.Hash) error {
-	return release.Run(ctx, k, k.keys(key)).Err()
+func (k keeper) Hold(ctx context.Context, key transport.Hash, d time.Duration) error {
+	return hold.Run(ctx, k, k.keys(key), d.Milliseconds()).Err()
 }

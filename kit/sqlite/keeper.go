@@ -55,7 +55,7 @@ func (k keeper) Finish(ctx context.Context, key transport.Hash, sealed []byte) e
 	return err
 }
 
-func (k keeper) Release(ctx context.Context, key transport.Hash) error {
-	_, err := k.Writer.ExecContext(ctx, `update kit_idempotency set claimed_until = 0 where key = ? and answer is null`, key[:])
+func (k keeper) Hold(ctx context.Context, key transport.Hash, d time.Duration) error {
+	_, err := k.Writer.ExecContext(ctx, `update kit_idempotency set claimed_until = ? where key = ? and answer is null`, Micros(time.Now().Add(d)), key[:])
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	kit "github.com/go-kit/kit/endpoint"
@@ -25,24 +26,30 @@ import (
 // KeptFor. Whoever reads its store learns neither keys nor requests nor
 // answers: it is given hashes, and answers sealed with the client's key.
 type Keeper interface {
-	// Begin claims a key. A key that is new, or whose claim is older than
-	// ClaimedFor, is Claimed; ID is then what the request may name what it
+	// Begin claims a key, for ClaimedFor. A key that is new, or whose claim has
+	// run out, is Claimed; ID is then what the request may name what it
 	// creates, the same in every claim. Otherwise State says what there is.
 	Begin(ctx context.Context, key Hash, id uuid.UUID, fingerprint Hash) (Kept, error)
 	// Finish keeps the sealed answer of a claimed key.
 	Finish(ctx context.Context, key Hash, sealed []byte) error
-	// Release gives a claim up: the next one gets it at once, with the same ID.
-	Release(ctx context.Context, key Hash) error
+	// Hold has a claim last for so long from now. With 0 it is given up: the
+	// next one gets it at once, with the same ID.
+	Hold(ctx context.Context, key Hash, d time.Duration) error
 }
 
 // Hash is a SHA-256.
 type Hash = [sha256.Size]byte
 
-// How long an answer is kept, and how long an unfinished request holds its key.
+// How long an answer is kept, and how long a request of which nothing is heard
+// holds its key: one that runs says so every second.
 const (
 	KeptFor    = 24 * time.Hour
-	ClaimedFor = time.Minute
+	ClaimedFor = 5 * time.Second
 )
+
+// runsOut is how long a request waits for another with its key: whoever has
+// died by then holds it no more, so that what was sent again runs.
+const runsOut = ClaimedFor + time.Second
 
 // Kept is what a Keeper knows of a key.
 type Kept struct {
@@ -86,6 +93,12 @@ func (c *codec) idempotent(keeper Keeper, next kit.Endpoint) kit.Endpoint {
 			return nil, err
 		}
 		k, kept, err := c.claim(ctx, keeper, x, values[0])
+		pause := 20 * time.Millisecond
+		for until := time.Now().Add(runsOut); err == nil && kept.State == Running && time.Now().Before(until); pause = min(2*pause, 500*time.Millisecond) {
+			if err = sleep(ctx, pause); err == nil {
+				_, kept, err = c.claim(ctx, keeper, x, values[0])
+			}
+		}
 		switch {
 		case err != nil:
 			return nil, err
@@ -122,10 +135,10 @@ func (c *codec) claim(ctx context.Context, keeper Keeper, x *exchange, text stri
 
 // run calls next and keeps its answer, if it is one to keep.
 func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, next func() (any, error)) (any, error) {
-	kept := false
+	kept, stop := false, k.hold(ctx, keeper)
 	defer func() {
-		if !kept { // a failure, a panic: the next try begins anew
-			_ = keeper.Release(context.WithoutCancel(ctx), k.name) // else the claim runs out by itself
+		if stop(); !kept { // a failure, a panic: the next try begins anew
+			_ = keeper.Hold(context.WithoutCancel(ctx), k.name, 0) // else the claim runs out by itself
 		}
 	}()
 	result, err := next()
@@ -147,6 +160,27 @@ func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, nex
 		return nil, err
 	}
 	return result, nil
+}
+
+// hold keeps the claim from running out until it is told to stop.
+func (k idempotencyKey) hold(ctx context.Context, keeper Keeper) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var held sync.WaitGroup
+	held.Go(func() {
+		for sleep(ctx, time.Second) == nil {
+			_ = keeper.Hold(ctx, k.name, ClaimedFor) // there is another second
+		}
+	})
+	return func() { cancel(); held.Wait() }
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // keepable4xx tells whether a refusal is the request's answer for good, and

@@ -507,8 +507,8 @@ type forgetful struct{}
 func (forgetful) Begin(_ context.Context, _ transport.Hash, id uuid.UUID, fingerprint transport.Hash) (transport.Kept, error) {
 	return transport.Kept{ID: id, Fingerprint: fingerprint}, nil
 }
-func (forgetful) Finish(context.Context, transport.Hash, []byte) error { return nil }
-func (forgetful) Release(context.Context, transport.Hash) error        { return nil }
+func (forgetful) Finish(context.Context, transport.Hash, []byte) error      { return nil }
+func (forgetful) Hold(context.Context, transport.Hash, time.Duration) error { return nil }
 
 func serve(t testing.TB) *server {
 	t.Helper()

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		"Keyless":        keyless,
 		"OtherRequest":   otherRequest,
 		"StillRunning":   stillRunning,
+		"ComesMeanwhile": comesMeanwhile,
 		"AtOnce":         atOnce,
 		"Failures":       failures,
 		"Refusals":       refusals,
@@ -79,7 +80,7 @@ func claim(t *testing.T, s Store) {
 	is(t, s.begin(t, "claim", other, "a"), transport.Running, first, "a", "")
 	is(t, s.begin(t, "claim", other, "b"), transport.Running, first, "a", "")
 	is(t, s.begin(t, "claim 2", other, "a"), transport.Claimed, other, "a", "")
-	must(t, s.Release(t.Context(), hash("claim")))
+	must(t, s.Hold(t.Context(), hash("claim"), 0))
 	if kept := s.begin(t, "claim", other, "b"); kept.Fingerprint != hash("a") {
 		t.Error("another request takes a released key over")
 	}
@@ -87,9 +88,9 @@ func claim(t *testing.T, s Store) {
 	is(t, s.begin(t, "claim", other, "a"), transport.Running, first, "a", "")
 	must(t, s.Finish(t.Context(), hash("claim"), []byte("\x00answer")))
 	is(t, s.begin(t, "claim", other, "a"), transport.Finished, first, "a", "\x00answer")
-	must(t, s.Release(t.Context(), hash("claim")))
+	must(t, s.Hold(t.Context(), hash("claim"), 0))
 	is(t, s.begin(t, "claim", other, "b"), transport.Finished, first, "a", "\x00answer")
-	must(t, s.Release(t.Context(), hash("never claimed")))
+	must(t, s.Hold(t.Context(), hash("never claimed"), 0))
 }
 
 // Shared tests two keepers of one database, as of two instances of a service:
@@ -120,18 +121,19 @@ func Shared(t *testing.T, a, b transport.Keeper) {
 func ages(t *testing.T, s Store) {
 	first, other := uuid.New(), uuid.New()
 	is(t, s.begin(t, "a", first, "a"), transport.Claimed, first, "a", "")
-	s.Age(t, transport.ClaimedFor-10*time.Second)
-	is(t, s.begin(t, "a", other, "a"), transport.Running, first, "a", "")
-	s.Age(t, 11*time.Second)
+	must(t, s.Hold(t.Context(), hash("a"), 2*transport.ClaimedFor))
+	s.Age(t, transport.ClaimedFor)
+	is(t, s.begin(t, "a", other, "a"), transport.Running, first, "a", "") // as it was held for longer
+	s.Age(t, transport.ClaimedFor)
 	if kept := s.begin(t, "a", other, "b"); kept.Fingerprint != hash("a") {
 		t.Error("another request takes a dead one's key over")
 	}
 	is(t, s.begin(t, "a", other, "a"), transport.Claimed, first, "a", "")
 	is(t, s.begin(t, "a", other, "a"), transport.Running, first, "a", "") // the new claim has its own time
 	must(t, s.Finish(t.Context(), hash("a"), []byte("answer")))
-	s.Age(t, transport.KeptFor-2*transport.ClaimedFor)
+	s.Age(t, transport.KeptFor-3*transport.ClaimedFor)
 	is(t, s.begin(t, "a", other, "a"), transport.Finished, first, "a", "answer")
-	s.Age(t, 2*transport.ClaimedFor)
+	s.Age(t, 3*transport.ClaimedFor)
 	is(t, s.begin(t, "a", other, "b"), transport.Claimed, other, "b", "")
 
 	for i := range 50 {
