@@ -14,6 +14,7 @@ import (
 	"github.com/trellis-go/trellis/auth"
 	"github.com/trellis-go/trellis/kit/account"
 	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/token"
 )
 
@@ -70,7 +71,7 @@ func TestInternalNeedsAService(t *testing.T) {
 					t.Fatal(err)
 				}
 				r.Header.Set("Authorization", bearer)
-				res, err := http.DefaultClient.Do(r)
+				res, err := testenv.Client.Do(r)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 // The conventions of the API, as a client meets them at the gateway.
@@ -71,7 +73,7 @@ func TestConventionsThroughTheGateway(t *testing.T) {
 		for i := 0; i < len(tt.headers); i += 2 {
 			r.Header.Set(tt.headers[i], tt.headers[i+1])
 		}
-		res, err := http.DefaultTransport.RoundTrip(r)
+		res, err := testenv.Client.Transport.RoundTrip(r)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue

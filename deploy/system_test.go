@@ -173,7 +173,7 @@ func (c client) call(t *testing.T, method, path string, body any, headers ...str
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultTransport.RoundTrip(r)
+	res, err := testenv.Client.Transport.RoundTrip(r)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -260,7 +260,7 @@ func (c client) download(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+c.token)
-	res, err := http.DefaultTransport.RoundTrip(r)
+	res, err := testenv.Client.Transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

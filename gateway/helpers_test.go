@@ -26,6 +26,7 @@ import (
 	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/telemetry"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/token"
 	"github.com/trellis-go/trellis/kit/transport"
 )
@@ -288,7 +289,7 @@ func (f *front) do(t testing.TB, method, path string, body io.Reader, headers ..
 	for i := 0; i < len(headers); i += 2 {
 		r.Header[headers[i]] = append(r.Header[headers[i]], headers[i+1])
 	}
-	res, err := http.DefaultTransport.RoundTrip(r)
+	res, err := testenv.Client.Transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

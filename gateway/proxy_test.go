@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 // What a service's bytes become on their way to the client.
@@ -226,7 +227,7 @@ func TestStreams(t *testing.T) {
 	})
 	f.known(t, "/v1/events", "/v1/lines")
 	for _, path := range []string{"/v1/events", "/v1/lines"} {
-		res, err := http.Get(f.url + path)
+		res, err := testenv.Client.Get(f.url + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +312,7 @@ func TestBigBodies(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.ContentLength = length
-		res, err := http.DefaultTransport.RoundTrip(r)
+		res, err := testenv.Client.Transport.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/server/servertest"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/notes"
 )
@@ -115,7 +116,7 @@ func (h *house) call(t *testing.T, as user, method, path, body string, headers .
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultTransport.RoundTrip(r)
+	res, err := testenv.Client.Transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,7 +188,7 @@ func (s *scene) send(t *testing.T, user uuid.UUID, method, path string, body []b
 			r.Header.Set(name, value)
 		}
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := testenv.Client.Do(r)
 	must(t, err)
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)

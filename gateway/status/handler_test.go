@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/trellis-go/trellis/gateway/status"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 func TestWhoMayAsk(t *testing.T) {
@@ -154,7 +155,7 @@ func TestEventsOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := testenv.Client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/server/servertest"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
@@ -210,7 +211,7 @@ func TestServicesAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Authorization", token)
-			res, err := http.DefaultClient.Do(r)
+			res, err := testenv.Client.Do(r)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -50,13 +50,15 @@ func TestOrder(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			called := 0
-			h := w.handler(t, transport.Post("/v1/notes/{id}", endpoint.New(func(_ context.Context, n note) (answer, error) {
+			write := endpoint.New(func(_ context.Context, n note) (answer, error) {
 				called++
 				if n.ID == "fail" {
 					return answer{}, fault.New(fault.Internal, "broken", "")
 				}
 				return answer{}, nil
-			}, "Write a note.").Named("Write").Limit(20)))
+			}, "Write a note.").Named("Write")
+			write.Rate = endpoint.Rate{PerSecond: 0.001, Burst: 20} // nobody gets another while this runs
+			h := w.handler(t, transport.Post("/v1/notes/{id}", write))
 			if tt.before != nil {
 				tt.before(t, w, h)
 			}

@@ -18,6 +18,7 @@ import (
 	bus "github.com/trellis-go/trellis/kit/event/sqlite"
 	"github.com/trellis-go/trellis/kit/server"
 	"github.com/trellis-go/trellis/kit/sqlite"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
@@ -60,7 +61,7 @@ func TestEvents(t *testing.T) {
 		return env.Handler(nil, nil)
 	})
 	r := run(t, hearer, teller) // so that the teller stops first
-	res, err := http.Post(r.urls["teller"]+"/v1/tell", "application/json", nil)
+	res, err := testenv.Client.Post(r.urls["teller"]+"/v1/tell", "application/json", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/go-kit/kit/sd"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/server"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
@@ -77,7 +78,7 @@ func (r *running) ended(t *testing.T) error {
 
 // get returns an answer's status and body; 0 when there is none.
 func get(url string) (int, string) {
-	res, err := http.Get(url)
+	res, err := testenv.Client.Get(url)
 	if err != nil {
 		return 0, err.Error()
 	}

@@ -40,7 +40,7 @@ var servers = []struct {
 			return err
 		}
 		req.Close = true
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := Client.Do(req)
 		if err != nil {
 			return err
 		}

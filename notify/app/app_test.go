@@ -17,6 +17,7 @@ import (
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/server"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/token"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/notify"
@@ -139,7 +140,7 @@ func freeAddr(t *testing.T) string {
 
 func read(t *testing.T, url string) []mailbox.Mail {
 	t.Helper()
-	res, err := http.Get(url)
+	res, err := testenv.Client.Get(url)
 	if err != nil {
 		return nil // not yet
 	}

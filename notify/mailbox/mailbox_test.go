@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/notify"
 	"github.com/trellis-go/trellis/notify/email"
 	"github.com/trellis-go/trellis/notify/mailbox"
@@ -60,7 +61,7 @@ func get(t testing.TB, url string, header ...string) (status int, h http.Header,
 			r.Host = header[i+1]
 		}
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := testenv.Client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
