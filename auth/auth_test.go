@@ -24,14 +24,11 @@ import (
 
 // onStores runs a test on every store.
 func onStores(t *testing.T, test func(*testing.T, auth.Store)) {
-	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "auth.db")))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Open(t, postgres.Open, testenv.Postgres(t)))
+	testenv.OnStores(t, test, map[string]func(testing.TB) auth.Store{
+		"sqlite": func(t testing.TB) auth.Store {
+			return testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "auth.db"))
+		},
+		"postgres": func(t testing.TB) auth.Store { return testenv.Open(t, postgres.Open, testenv.Postgres(t)) },
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/auth"
 	"github.com/trellis-go/trellis/kit/server/servertest"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/token"
 )
 
@@ -54,24 +55,13 @@ func lives(t *testing.T, v *token.Verifier, tokens ...auth.Tokens) {
 func dies(t *testing.T, v *token.Verifier, tokens ...auth.Tokens) {
 	t.Helper()
 	for _, one := range tokens {
-		eventually(t, "an ended session is refused", func() bool {
+		testenv.Eventually(t, "an ended session is refused", func() bool {
 			_, err := v.Verify(t.Context(), one.AccessToken)
 			if err != nil && !errors.Is(err, token.ErrRevoked) {
 				t.Fatal(err)
 			}
 			return err != nil
 		})
-	}
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.After(time.Minute); !ok(); {
-		select {
-		case <-deadline:
-			t.Fatalf("%s: not within a minute", what)
-		case <-time.After(5 * time.Millisecond):
-		}
 	}
 }
 
@@ -283,7 +273,7 @@ func TestStoreAway(t *testing.T) {
 		lives(t, v, one, two)
 		for round := range int64(2) {
 			failing.away.Store(true)
-			eventually(t, "it refuses", func() bool {
+			testenv.Eventually(t, "it refuses", func() bool {
 				res := c.ask(t, http.MethodGet)
 				defer res.Body.Close()
 				return res.StatusCode == http.StatusServiceUnavailable && res.Header.Get("Retry-After") != ""

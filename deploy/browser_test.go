@@ -37,7 +37,7 @@ func TestBrowserListens(t *testing.T) {
 	c := client{base: "http://" + addrs[2]}
 	c.routed(t, paths...)
 	ann := c.signup(t, "ann@example.com")
-	eventually(t, "a welcome", func() bool { return ann.told(t, "account") != nil })
+	testenv.Eventually(t, "a welcome", func() bool { return ann.told(t, "account") != nil })
 
 	said := make(chan heard, 100)
 	mux := http.NewServeMux()

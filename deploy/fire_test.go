@@ -217,7 +217,7 @@ func (l *load) call(k kind, user client) {
 func (l *load) flows(t *testing.T, calls int) {
 	t.Helper()
 	begin := time.Now()
-	eventually(t, "calls succeed", func() bool {
+	testenv.Eventually(t, "calls succeed", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		n := 0
@@ -259,7 +259,7 @@ func (l *load) end(t *testing.T) (failed []call) {
 		cursor := ""
 		for {
 			var page map[string]any
-			eventually(t, "the notes are listed", func() bool { // a breaker may have to close first
+			testenv.Eventually(t, "the notes are listed", func() bool { // a breaker may have to close first
 				status, answer, err := user.call(t, "GET", "/v1/notes?limit=100&sort=created_at&cursor="+cursor, nil)
 				page = answer
 				return err == nil && status == http.StatusOK
@@ -417,7 +417,7 @@ func TestUnderFire(t *testing.T) {
 			m.signal(t, syscall.SIGKILL)
 			<-m.done
 		}
-		eventually(t, "calls fail", l.fail)
+		testenv.Eventually(t, "calls fail", l.fail)
 		for _, m := range s.services["notes"] {
 			m.start(s.t)
 		}
@@ -466,7 +466,7 @@ func TestUnderFire(t *testing.T) {
 		if err := s.postgres.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "calls fail", l.fail)
+		testenv.Eventually(t, "calls fail", l.fail)
 		if err := s.postgres.Restart(); err != nil {
 			t.Fatal(err)
 		}

@@ -206,14 +206,14 @@ func TestStreamsUnderFire(t *testing.T) {
 	for i := range followers {
 		f := &follower{client: c.signup(t, fmt.Sprintf("follower%d@example.com", i)), t: t}
 		ids = append(ids, f.must(t, 200, "GET", "/v1/auth/me", nil)["id"].(string))
-		eventually(t, "a welcome", func() bool { return f.told(t, "account") != nil })
+		testenv.Eventually(t, "a welcome", func() bool { return f.told(t, "account") != nil })
 		followers[i] = f
 		running.Go(func() { f.run(following) })
 	}
 	defer running.Wait()
 	defer stop()
 	for _, f := range followers {
-		eventually(t, "the stream is open", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.epoch != "" })
+		testenv.Eventually(t, "the stream is open", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.epoch != "" })
 	}
 
 	// Whatever is not accepted is sent again, with the same key, until it is.
@@ -236,7 +236,7 @@ func TestStreamsUnderFire(t *testing.T) {
 		t.Helper()
 		begin := time.Now()
 		mark := followers[0].count()
-		eventually(t, "streams go on after "+what, func() bool {
+		testenv.Eventually(t, "streams go on after "+what, func() bool {
 			for _, f := range followers {
 				if f.count() < mark+20 {
 					return false
@@ -281,7 +281,7 @@ func TestStreamsUnderFire(t *testing.T) {
 		}
 	}()
 	for i, f := range followers {
-		eventually(t, "all is heard", func() bool { return len(f.titles()) >= len(sent) })
+		testenv.Eventually(t, "all is heard", func() bool { return len(f.titles()) >= len(sent) })
 		if got := f.titles(); !slices.Equal(got, sent) {
 			t.Errorf("client %d heard something else", i)
 		}
@@ -306,7 +306,7 @@ func opened(followers []*follower) (n int) {
 // ready waits until the instance takes work.
 func (m *member) ready(t *testing.T) {
 	t.Helper()
-	eventually(t, m.name+" is ready", func() bool {
+	testenv.Eventually(t, m.name+" is ready", func() bool {
 		status, _, err := client{base: "http://" + m.addr}.call(t, "GET", "/readyz", nil)
 		return err == nil && status == 200
 	})

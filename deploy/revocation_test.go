@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 // endSession ends sessions, and sees them refused everywhere within a second:
@@ -20,7 +22,7 @@ func (s *scene) endSession(t *testing.T) {
 	}
 	refused := func(t *testing.T, c client) {
 		t.Helper()
-		eventually(t, c.base+" refuses the token", func() bool {
+		testenv.Eventually(t, c.base+" refuses the token", func() bool {
 			status, answer, err := c.call(t, "GET", "/v1/notes", nil)
 			if err != nil || status != http.StatusOK && status != http.StatusUnauthorized {
 				t.Fatalf("%s: %d %v %v", c.base, status, answer, err)
@@ -60,7 +62,7 @@ func (s *scene) endSession(t *testing.T) {
 	<-notes.done
 	notes.start(s.t)
 	at := client{"http://" + notes.addr, old.token}
-	eventually(t, "notes answers again", func() bool {
+	testenv.Eventually(t, "notes answers again", func() bool {
 		status, answer, err := at.call(t, "GET", "/v1/notes", nil)
 		if err == nil && status == http.StatusOK {
 			t.Fatalf("after a restart the old token is good again: %v", answer)
@@ -91,7 +93,7 @@ func TestSessionEndsInOneProcess(t *testing.T) {
 		return err == nil && status == http.StatusUnauthorized && answer["code"] == "session_ended"
 	}
 	for _, at := range doors(ann) {
-		eventually(t, at.base+" refuses the token", func() bool { return refused(at) })
+		testenv.Eventually(t, at.base+" refuses the token", func() bool { return refused(at) })
 	}
 	took := time.Since(ended)
 	t.Logf("refused at both doors after %v", took.Round(time.Millisecond))
@@ -104,7 +106,7 @@ func TestSessionEndsInOneProcess(t *testing.T) {
 	<-local.done
 	local = run(t, folder, "local", localEnv(addrs)...)
 	for _, at := range doors(ann) {
-		eventually(t, at.base+" refuses the token after a restart", func() bool {
+		testenv.Eventually(t, at.base+" refuses the token after a restart", func() bool {
 			if status, answer, err := at.call(t, "GET", "/v1/notes", nil); err == nil && status == http.StatusOK {
 				t.Fatalf("%s takes it after a restart: %v", at.base, answer)
 			}

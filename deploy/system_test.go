@@ -133,21 +133,6 @@ func ports(t *testing.T, n int) []string {
 	return addrs
 }
 
-// eventually waits until ok, and fails the test if that takes a minute.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute", what)
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-t.Context().Done():
-			t.Fatal(what, t.Context().Err())
-		}
-	}
-}
-
 // client talks JSON to one address.
 type client struct{ base, token string }
 
@@ -203,7 +188,7 @@ func (c client) must(t *testing.T, want int, method, path string, body any, head
 // routed waits until the gateway knows the services.
 func (c client) routed(t *testing.T, paths ...string) {
 	t.Helper()
-	eventually(t, "the gateway routes", func() bool {
+	testenv.Eventually(t, "the gateway routes", func() bool {
 		if status, _, err := c.call(t, "GET", "/readyz", nil); err != nil || status != http.StatusOK {
 			return false
 		}
@@ -309,7 +294,7 @@ func TestProcessesOnPostgresAndConsul(t *testing.T) {
 	ann := c.signup(t, "ann@example.com")
 	n := ann.must(t, 201, "POST", "/v1/notes", map[string]any{"title": "one"})
 
-	eventually(t, "both instances are found", func() bool {
+	testenv.Eventually(t, "both instances are found", func() bool {
 		ann.must(t, 200, "GET", "/v1/notes/"+n["id"].(string), nil)
 		const got = `"endpoint":"Get"`
 		return strings.Contains(first.log.String(), got) && strings.Contains(second.log.String(), got)

@@ -88,10 +88,10 @@ func TestTogether(t *testing.T) {
 func (h house) account(t *testing.T) {
 	email := "carla@example.com"
 	carla := h.signup(t, email)
-	eventually(t, "a profile", func() bool {
+	testenv.Eventually(t, "a profile", func() bool {
 		return carla.must(t, 200, "GET", "/v1/profile", nil)["version"] != nil
 	})
-	eventually(t, "a welcome", func() bool { return carla.told(t, "account") != nil })
+	testenv.Eventually(t, "a welcome", func() bool { return carla.told(t, "account") != nil })
 
 	carla.must(t, 204, "POST", "/v1/auth/email/verify", map[string]any{"token": h.link(t, email, "verify")})
 	if me := carla.must(t, 200, "GET", "/v1/auth/me", nil); me["email_verified"] != true {
@@ -102,13 +102,13 @@ func (h house) account(t *testing.T) {
 	h.must(t, 204, "POST", "/v1/auth/password/reset", map[string]any{"token": token, "password": "zinn-teller-93"})
 	h.must(t, 410, "POST", "/v1/auth/password/reset", map[string]any{"token": token, "password": "zinn-teller-94"})
 	carla.token = h.must(t, 200, "POST", "/v1/auth/login", map[string]any{"login": email, "password": "zinn-teller-93"})["access_token"].(string)
-	eventually(t, "she is told of the new password", func() bool { return carla.told(t, "security") != nil })
+	testenv.Eventually(t, "she is told of the new password", func() bool { return carla.told(t, "security") != nil })
 }
 
 // sharing: what one does, the other sees, on what they have open.
 func (h house) sharing(t *testing.T) {
 	dora, emil := h.signup(t, "dora@example.com"), h.signup(t, "emil@example.com")
-	eventually(t, "welcomes", func() bool { return dora.told(t, "account") != nil && emil.told(t, "account") != nil })
+	testenv.Eventually(t, "welcomes", func() bool { return dora.told(t, "account") != nil && emil.told(t, "account") != nil })
 	doras, emils := dora.listen(t), emil.listen(t)
 	n := dora.must(t, 201, "POST", "/v1/notes", map[string]any{"title": "Seeds <b>"})
 	note := "/v1/notes/" + n["id"].(string)
@@ -147,14 +147,14 @@ func (h house) theft(t *testing.T) {
 	}
 	frida := h.client
 	frida.token = h.must(t, 200, "POST", "/v1/auth/login", map[string]any{"login": account["email"], "password": account["password"]})["access_token"].(string)
-	eventually(t, "she is told", func() bool { return frida.told(t, "security") != nil })
+	testenv.Eventually(t, "she is told", func() bool { return frida.told(t, "security") != nil })
 }
 
 // leaving: what is exported is all, and what is erased is gone everywhere.
 func (h house) leaving(t *testing.T) {
 	const email, text = "gustav.leaves@example.com", "a text that gustav alone has"
 	gustav, other := h.signup(t, email), h.signup(t, "hanna@example.com")
-	eventually(t, "a welcome", func() bool { return gustav.told(t, "account") != nil })
+	testenv.Eventually(t, "a welcome", func() bool { return gustav.told(t, "account") != nil })
 	id := gustav.must(t, 200, "GET", "/v1/auth/me", nil)["id"].(string)
 	n := gustav.must(t, 201, "POST", "/v1/notes", map[string]any{"title": text, "tags": []string{"gustavtag"}})
 	shared := other.must(t, 201, "POST", "/v1/notes", map[string]any{"title": "hers"})
@@ -164,7 +164,7 @@ func (h house) leaving(t *testing.T) {
 
 	job := gustav.must(t, 202, "POST", "/v1/account/export", map[string]any{})
 	path := "/v1/account/jobs/" + job["id"].(string)
-	eventually(t, "the export", func() bool { return gustav.must(t, 200, "GET", path, nil)["status"] == "done" })
+	testenv.Eventually(t, "the export", func() bool { return gustav.must(t, 200, "GET", path, nil)["status"] == "done" })
 	holds := gustav.download(t, path+"/download")
 	for _, want := range []string{email, text, "gustavtag", "gustavbio", "Welcome"} {
 		if !strings.Contains(holds, want) {
@@ -174,7 +174,7 @@ func (h house) leaving(t *testing.T) {
 
 	gustav.must(t, 403, "DELETE", "/v1/account", map[string]any{"password": "another"})
 	gone := gustav.must(t, 202, "DELETE", "/v1/account", map[string]any{"password": "kupfer-dach-77"})
-	eventually(t, "the erasure", func() bool {
+	testenv.Eventually(t, "the erasure", func() bool {
 		status, receipts, err := h.call(t, "POST", "/v1/account/receipts", map[string]any{"token": gone["receipt_token"]})
 		if err != nil || status != 200 {
 			return false
@@ -189,7 +189,7 @@ func (h house) leaving(t *testing.T) {
 	})
 	h.must(t, 401, "POST", "/v1/auth/login", map[string]any{"login": email, "password": "kupfer-dach-77"})
 	gustav.must(t, 401, "GET", "/v1/notes", nil)
-	eventually(t, "nothing is left", func() bool {
+	testenv.Eventually(t, "nothing is left", func() bool {
 		var left []string
 		for where, has := range h.store(t) {
 			for _, trace := range []string{email, text, "gustavtag", "gustavbio", id} {
@@ -234,7 +234,7 @@ func (h house) link(t *testing.T, email, page string) (token string) {
 	t.Helper()
 	find := regexp.MustCompile(`/` + page + `#token=([A-Za-z0-9_-]+)`)
 	mails := client{base: h.mail}
-	eventually(t, "a mail with a link to "+page, func() bool {
+	testenv.Eventually(t, "a mail with a link to "+page, func() bool {
 		list, _ := mails.must(t, 200, "GET", "/messages", nil)["messages"].([]any)
 		for _, m := range list {
 			m := m.(map[string]any)

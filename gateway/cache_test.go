@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 const shared = `"x-shared":true`
@@ -89,7 +90,7 @@ func TestSharedAnswersAreAskedForOnce(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "all to wait", func() bool { l := f.Stack.Load(); return l.Running+l.Queued == many })
+	testenv.Eventually(t, "all to wait", func() bool { l := f.Stack.Load(); return l.Running+l.Queued == many })
 	if res, body := f.do(t, "GET", "/v1/shared", nil, endpoint.TimeoutHeader, "0.05"); res.StatusCode != 504 { // it does not wait with them
 		t.Errorf("in a hurry: %d %s", res.StatusCode, body)
 	}
@@ -118,7 +119,7 @@ func TestVersionsAndSharedAnswers(t *testing.T) {
 		_, body := f.do(t, method, "/v1/shared", nil, headers...)
 		return body
 	}
-	eventually(t, "both versions", func() bool { return strings.HasPrefix(get("GET", "X-Canary", "yes"), "2.") })
+	testenv.Eventually(t, "both versions", func() bool { return strings.HasPrefix(get("GET", "X-Canary", "yes"), "2.") })
 	first := get("GET")
 	if canary := get("GET", "X-Canary", "yes"); !strings.HasPrefix(first, "1.") || !strings.HasPrefix(canary, "2.") {
 		t.Errorf("%s, and to the canary's %s", first, canary)

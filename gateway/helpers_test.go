@@ -270,16 +270,6 @@ func (f *front) known(t testing.TB, paths ...string) {
 	}
 }
 
-// eventually repeats what may take the gateway a moment.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(within); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatal("in vain waited for: " + what)
-		}
-	}
-}
-
 func (f *front) do(t testing.TB, method, path string, body io.Reader, headers ...string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, f.url+path, body)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/trellis-go/trellis/gateway/status"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 func TestStatus(t *testing.T) {
@@ -25,7 +26,7 @@ func TestStatus(t *testing.T) {
 	_, leave := f.version(t, "things", "1.1", document("GET /v1/things "+public), func(http.ResponseWriter, *http.Request) {})
 	f.known(t, "/v1/things")
 	f.service(t, "mute", "no document", nil) // which a gateway that starts would wait for
-	eventually(t, "what there is", func() bool { return find("mute") != nil && find("mute").Known && len(find("things").Instances) == 2 })
+	testenv.Eventually(t, "what there is", func() bool { return find("mute") != nil && find("mute").Known && len(find("things").Instances) == 2 })
 	if s := find("mute"); s.Documented || s.Operations != 0 || len(s.Instances) != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -40,7 +41,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%+v %+v %+v", s.Gateway, s.Totals, s.Load)
 	}
 	leave()
-	eventually(t, "one to have left", func() bool { return len(find("things").Instances) == 1 })
+	testenv.Eventually(t, "one to have left", func() bool { return len(find("things").Instances) == 1 })
 	if got := find("things").Instances[0].Version; got != "1.0" {
 		t.Errorf("version %q is left", got)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/trellis-go/trellis/gateway/traffic"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 func says(name string) http.HandlerFunc {
@@ -35,7 +36,7 @@ func TestVersions(t *testing.T) {
 		}
 		return body
 	}
-	eventually(t, "all versions to be known", func() bool {
+	testenv.Eventually(t, "all versions to be known", func() bool {
 		return get("/v1/open", "X-Canary", "yes") == "2" && get("/v1/open", "X-Canary", "no") == "3"
 	})
 	users := map[string]int{}
@@ -54,7 +55,7 @@ func TestVersions(t *testing.T) {
 		t.Errorf("users by version: %v", users)
 	}
 	leave()
-	eventually(t, "version 2 to be gone", func() bool { return get("/v1/mine", "Authorization", anyone, "X-Canary", "yes") != "2" })
+	testenv.Eventually(t, "version 2 to be gone", func() bool { return get("/v1/mine", "Authorization", anyone, "X-Canary", "yes") != "2" })
 	for range 10 {
 		if got := get("/v1/open", "X-Canary", "yes"); got != "1" && got != "3" {
 			t.Errorf("after version 2 comes %s", got)
@@ -151,16 +152,16 @@ func TestRulesChange(t *testing.T) {
 		t.Fatalf("%v; %d calls", statuses, calls.Load())
 	}
 	write(`{"routes": [{"route": "GET /v1/things", "limit": {"per_second": 1000000, "burst": 1000000}}]}`)
-	eventually(t, "the new limit", func() bool { return get().StatusCode == 200 })
+	testenv.Eventually(t, "the new limit", func() bool { return get().StatusCode == 200 })
 	write("routes: [nonsense")
-	eventually(t, "the file to be refused", func() bool {
+	testenv.Eventually(t, "the file to be refused", func() bool {
 		return slices.ContainsFunc(f.Status(&f.recent).Gateway.Problems, func(p string) bool { return strings.Contains(p, "The traffic file is refused") })
 	})
 	if res := get(); res.StatusCode != 200 || !strings.Contains(res.Header.Get("Ratelimit-Policy"), "q=1000000") {
 		t.Errorf("after a wrong file: %s %v", res.Status, res.Header)
 	}
 	write(`{"limits": {"address": {"per_second": 0.001, "burst": 3}}}`)
-	eventually(t, "a limit over all routes", func() bool { return get().StatusCode == 429 })
+	testenv.Eventually(t, "a limit over all routes", func() bool { return get().StatusCode == 429 })
 	if problems := f.Status(&f.recent).Gateway.Problems; len(problems) > 0 {
 		t.Errorf("problems: %q", problems)
 	}

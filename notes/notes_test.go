@@ -22,14 +22,11 @@ import (
 
 // onStores runs a test on every store.
 func onStores(t *testing.T, test func(*testing.T, notes.Store)) {
-	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "notes.db")))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Open(t, postgres.Open, testenv.Postgres(t)))
+	testenv.OnStores(t, test, map[string]func(testing.TB) notes.Store{
+		"sqlite": func(t testing.TB) notes.Store {
+			return testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "notes.db"))
+		},
+		"postgres": func(t testing.TB) notes.Store { return testenv.Open(t, postgres.Open, testenv.Postgres(t)) },
 	})
 }
 

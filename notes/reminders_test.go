@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/event"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/notes"
 	"github.com/trellis-go/trellis/notes/storetest"
@@ -46,17 +48,16 @@ func (h *house) due(t *testing.T) (titles []string, last time.Time) {
 	return titles, last
 }
 
-func (h *house) awaitDue(t *testing.T, want ...string) time.Time {
+func (h *house) awaitDue(t *testing.T, want ...string) (last time.Time) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		got, last := h.due(t)
-		if fmt.Sprint(got) == fmt.Sprint(want) {
-			return last
-		}
-		if len(got) > len(want) || time.Now().After(deadline) {
+	testenv.Eventually(t, fmt.Sprintf("reminded of %q", want), func() bool {
+		var got []string
+		if got, last = h.due(t); len(got) > len(want) {
 			t.Fatalf("reminded of %q, want %q", got, want)
 		}
-	}
+		return fmt.Sprint(got) == fmt.Sprint(want)
+	})
+	return last
 }
 
 func TestReminders(t *testing.T) {
@@ -112,6 +113,7 @@ func TestReminders(t *testing.T) {
 type failing struct {
 	notes.Store
 	mended chan struct{}
+	tries  *atomic.Int64
 }
 
 func (f failing) Remind(ctx context.Context, now time.Time, max int, tell func(notes.Note) (event.Message, error)) (int, error) {
@@ -119,6 +121,7 @@ func (f failing) Remind(ctx context.Context, now time.Time, max int, tell func(n
 	case <-f.mended:
 		return f.Store.Remind(ctx, now, max, tell)
 	default:
+		f.tries.Add(1)
 		return 0, errors.New("out of order")
 	}
 }
@@ -129,7 +132,7 @@ func TestRemindersWait(t *testing.T) {
 		if _, err := h.Create(h.ann, notes.CreateRequest{Title: "late", ReminderAt: new(time.Now())}); err != nil {
 			t.Fatal(err)
 		}
-		broken := failing{store, make(chan struct{})}
+		broken := failing{store, make(chan struct{}), new(atomic.Int64)}
 		service, err := notes.NewService(t.Context(), broken, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +144,7 @@ func TestRemindersWait(t *testing.T) {
 		if err := <-heard; err == nil || err.Error() != "out of order" {
 			t.Errorf("heard %v", err)
 		}
-		time.Sleep(1200 * time.Millisecond)
+		testenv.Eventually(t, "it is tried again", func() bool { return broken.tries.Load() > 3 })
 		if len(heard) > 0 {
 			t.Error("what goes on failing is told again")
 		}
@@ -163,11 +166,7 @@ func TestManyReminders(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop := remind(t, store, 2)
-		for deadline := time.Now().Add(time.Minute); len(storetest.Told(t, store, owner)) < len(batch); time.Sleep(200 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("not all were told of")
-			}
-		}
+		testenv.Eventually(t, "all are told of", func() bool { return len(storetest.Told(t, store, owner)) >= len(batch) })
 		stop()
 		if got := len(storetest.Told(t, store, owner)); got != len(batch) {
 			t.Errorf("told %d times of %d reminders", got, len(batch))

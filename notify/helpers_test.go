@@ -29,14 +29,11 @@ import (
 
 // onStores runs a test on every store.
 func onStores(t *testing.T, test func(*testing.T, notify.Store)) {
-	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "notify.db")))
-	})
-	t.Run("redis", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Open(t, redis.Open, testenv.Redis(t)))
+	testenv.OnStores(t, test, map[string]func(testing.TB) notify.Store{
+		"sqlite": func(t testing.TB) notify.Store {
+			return testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "notify.db"))
+		},
+		"redis": func(t testing.TB) notify.Store { return testenv.Open(t, redis.Open, testenv.Redis(t)) },
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/trellis-go/trellis/auth"
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/telemetry"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/notify"
 	"github.com/trellis-go/trellis/notify/email"
@@ -442,13 +443,12 @@ func TestSeveralInstances(t *testing.T) {
 		for range times {
 			w.notify(t, notify.NotifyRequest{Category: notify.Security, Title: "t", DeliverAt: &at})
 		}
-		deadline := time.Now().Add(30 * time.Second)
-		for len(w.mailer.sent()) < times && time.Now().Before(deadline) {
-			time.Sleep(20 * time.Millisecond)
-		}
-		time.Sleep(300 * time.Millisecond)
+		testenv.Eventually(t, "all mails are sent", func() bool { return len(w.mailer.sent()) >= times })
 		stop()
 		running.Wait()
+		if n, err := w.sender.Step(t.Context()); n > 0 || err != nil {
+			t.Errorf("%d deliveries were left, %v", n, err)
+		}
 		seen := map[uuid.UUID]int{}
 		for _, m := range w.mailer.sent() {
 			seen[m.ID]++

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/account"
 	"github.com/trellis-go/trellis/kit/event"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/profile"
 )
@@ -20,7 +21,7 @@ import (
 // status waits until a job has a status.
 func (s *scene) status(t *testing.T, user, job uuid.UUID, want profile.Status) (j profile.AccountJob) {
 	t.Helper()
-	wait(t, fmt.Sprint("job is ", want), func() bool {
+	testenv.Eventually(t, fmt.Sprint("job is ", want), func() bool {
 		var err error
 		j, err = s.ReadJob(s.As(t, user), profile.JobRequest{ID: job})
 		must(t, err)
@@ -74,7 +75,7 @@ func TestExport(t *testing.T) {
 
 		s.others.set("notes")
 		s.run(t)
-		wait(t, "the others are collected", func() bool {
+		testenv.Eventually(t, "the others are collected", func() bool {
 			j, err = s.ReadJob(ann, profile.JobRequest{ID: j.ID})
 			must(t, err)
 			done := 0
@@ -136,9 +137,9 @@ func TestExport(t *testing.T) {
 		if res, body := s.send(t, user, "GET", path+"/download", nil); res.StatusCode != 410 || !strings.Contains(body, "export_expired") {
 			t.Errorf("too late: %s %s", res.Status, body)
 		}
-		wait(t, "the archive is gone", func() bool { _, _, err := store.OpenBlob(t.Context(), r.Tasks[0].Archive); return err != nil })
+		testenv.Eventually(t, "the archive is gone", func() bool { _, _, err := store.OpenBlob(t.Context(), r.Tasks[0].Archive); return err != nil })
 		profile.Advance(s.service, 31*24*time.Hour)
-		wait(t, "the job is gone", func() bool {
+		testenv.Eventually(t, "the job is gone", func() bool {
 			r, err := store.Get(t.Context(), user)
 			return err == nil && len(r.Tasks) == 0 && len(r.Waste) == 0
 		})
@@ -193,7 +194,7 @@ func TestErasure(t *testing.T) {
 		s.others.set("close auth", "erase notes", "erase auth")
 		at := len(s.others.done())
 		profile.Advance(s.service, 2*time.Hour)
-		wait(t, "it is begun", func() bool {
+		testenv.Eventually(t, "it is begun", func() bool {
 			j, err := s.ReadJob(ann, profile.JobRequest{ID: second.ID})
 			return err == nil && j.Status != profile.Scheduled
 		})
@@ -216,19 +217,19 @@ func TestErasure(t *testing.T) {
 			}
 			return strings.Join(got, ", ") == want
 		}
-		wait(t, "notify has erased", func() bool { return is("notes waiting, notify done, profile waiting, auth waiting") })
+		testenv.Eventually(t, "notify has erased", func() bool { return is("notes waiting, notify done, profile waiting, auth waiting") })
 		if p, err := s.ReadProfile(ann); err != nil || p.Version == 0 {
 			t.Errorf("its own comes after the others': %+v, %v", p, err)
 		}
 		s.others.set("erase auth")
-		wait(t, "all but auth have erased", func() bool { return is("notes done, notify done, profile done, auth waiting") })
+		testenv.Eventually(t, "all but auth have erased", func() bool { return is("notes done, notify done, profile done, auth waiting") })
 		_, err = s.ReadProfile(ann)
 		wantCode(t, "an erased profile", err, 410, "account_erased")
 		_, err = s.ReadSettings(t.Context(), user)
 		wantCode(t, "erased settings", err, 410, "account_erased")
 		s.register(t, user, "Ann")
 		s.others.set()
-		wait(t, "all have erased", func() bool { return receipts().Status == profile.Done })
+		testenv.Eventually(t, "all have erased", func() bool { return receipts().Status == profile.Done })
 		j := receipts()
 		if j.Services[0].Erased["things"] != 5 || j.Services[0].ErasedAt == nil || fmt.Sprint(j.Services[2].Erased) != "map[avatars:1 devices:0 exports:1 preferences:1 profiles:1]" {
 			t.Errorf("receipts: %+v", j)
@@ -317,7 +318,11 @@ func TestTakeOver(t *testing.T) {
 		two := serve(t, store)
 		two.run(t)
 		// The claim is held, for longer than it lasts without that.
-		time.Sleep(2500 * time.Millisecond)
+		testenv.Eventually(t, "a third of the claim has passed nine times", func() bool {
+			r, err := store.Get(t.Context(), user)
+			must(t, err)
+			return r.Tasks[0].UpdatedAt.Sub(r.Tasks[0].CreatedAt) > 2500*time.Millisecond
+		})
 		if j, err := one.ReadJob(one.As(t, user), profile.JobRequest{ID: j.ID}); err != nil || j.Status != profile.Running || len(two.others.done()) > 0 {
 			t.Fatalf("%+v, %v", j, err)
 		}
@@ -331,7 +336,7 @@ func TestTakeOver(t *testing.T) {
 		three := serve(t, store, func(c *profile.Config) { c.Lease = 500 * time.Millisecond })
 		other := uuid.New()
 		must(t, profile.Abandon(three.service, t.Context(), other))
-		wait(t, "the claim of a dead one runs out", func() bool {
+		testenv.Eventually(t, "the claim of a dead one runs out", func() bool {
 			list, err := two.ListJobs(two.As(t, other))
 			must(t, err)
 			return len(list.Data) == 1 && list.Data[0].Status == profile.Done

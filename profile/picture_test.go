@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/profile"
 	"github.com/trellis-go/trellis/profile/avatar"
@@ -111,7 +112,7 @@ func TestAvatar(t *testing.T) {
 		if res, body := s.send(t, user, "PUT", path, asJPEG, "Content-Type: image/jpeg", `If-Match: "2"`); res.StatusCode != 200 {
 			t.Errorf("%s %s", res.Status, body)
 		}
-		wait(t, "the first picture is gone", func() bool {
+		testenv.Eventually(t, "the first picture is gone", func() bool {
 			_, _, err := store.OpenBlob(t.Context(), first.Avatar.Blob)
 			return err != nil
 		})
@@ -125,7 +126,7 @@ func TestAvatar(t *testing.T) {
 		r, err := store.Get(t.Context(), user)
 		must(t, err)
 		if len(r.Waste) != 1 {
-			wait(t, "waste is removed", func() bool { r, err := store.Get(t.Context(), user); return err == nil && len(r.Waste) == 1 })
+			testenv.Eventually(t, "waste is removed", func() bool { r, err := store.Get(t.Context(), user); return err == nil && len(r.Waste) == 1 })
 		}
 	})
 }

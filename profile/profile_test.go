@@ -28,14 +28,11 @@ import (
 
 // onStores runs a test on every store.
 func onStores(t *testing.T, test func(*testing.T, profile.Store)) {
-	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "profile.db")))
-	})
-	t.Run("mongo", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Open(t, mongo.Open, testenv.Mongo(t)))
+	testenv.OnStores(t, test, map[string]func(testing.TB) profile.Store{
+		"sqlite": func(t testing.TB) profile.Store {
+			return testenv.Open(t, sqlite.Open, filepath.Join(t.TempDir(), "profile.db"))
+		},
+		"mongo": func(t testing.TB) profile.Store { return testenv.Open(t, mongo.Open, testenv.Mongo(t)) },
 	})
 }
 
@@ -428,16 +425,4 @@ func TestRegistered(t *testing.T) {
 			t.Errorf("%+v, %v", p, err)
 		}
 	})
-}
-
-// wait asks until something is so.
-func wait(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); !so(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("waited too long: %s", what)
-		}
-	}
 }

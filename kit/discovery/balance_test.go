@@ -20,6 +20,7 @@ import (
 
 	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 // fleet is a network with instances, in memory.
@@ -111,7 +112,7 @@ func TestBalanceByLoad(t *testing.T) {
 		}
 		leave := join(t, m, discovery.Instance{Service: "notes", Addr: "d:1"})
 		defer leave()
-		eventually(t, "a new one gets as much as the others", func() bool {
+		testenv.Eventually(t, "a new one gets as much as the others", func() bool {
 			resp, err := b.RoundTrip(get(t, "http://notes/"))
 			must(t, err)
 			resp.Body.Close()
@@ -148,7 +149,7 @@ func TestBalancePrefersTheIdle(t *testing.T) {
 		}
 
 		join(t, m, discovery.Instance{Service: "notes", Addr: "c:1"})
-		eventually(t, "a third one is there", func() bool { call(); return net.requests("c:1") > 0 })
+		testenv.Eventually(t, "a third one is there", func() bool { call(); return net.requests("c:1") > 0 })
 		for range 100 {
 			call()
 		}
@@ -475,7 +476,7 @@ func TestBalanceLeavingInstance(t *testing.T) {
 	}()
 	<-arrived
 	leave()
-	eventually(t, "nobody is there", func() bool { _, err := b.RoundTrip(get(t, "http://notes/")); return err != nil })
+	testenv.Eventually(t, "nobody is there", func() bool { _, err := b.RoundTrip(get(t, "http://notes/")); return err != nil })
 	close(answer)
 	if got := <-result; got != "old" {
 		t.Errorf("in flight when it left: %s", got)

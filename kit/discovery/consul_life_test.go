@@ -115,7 +115,7 @@ func TestConsulOutages(t *testing.T) {
 		begin := time.Now()
 		watch(t, theirs.Instancer("notes")).wants(t, one.Addr, two.Addr) // who comes new
 		must(t, outage.end())
-		eventually(t, outage.name+": they are registered again", registered)
+		testenv.Eventually(t, outage.name+": they are registered again", registered)
 		t.Log(outage.name, "and registered again after", time.Since(begin))
 		w.nothing(t)
 		calls()
@@ -204,7 +204,7 @@ func TestConsulOneQuestion(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	eventually(t, "one question for each service is being held back", func() bool { now, _ := count.asking(); return now == len(services) })
+	testenv.Eventually(t, "one question for each service is being held back", func() bool { now, _ := count.asking(); return now == len(services) })
 	if _, most := count.asking(); most > 1 {
 		t.Errorf("%d questions about one service at the same time", most)
 	}
@@ -216,5 +216,5 @@ func TestConsulOneQuestion(t *testing.T) {
 	if d := time.Since(begin); d > 2*time.Second {
 		t.Errorf("Close took %v", d)
 	}
-	eventually(t, "no question is left", func() bool { now, _ := count.asking(); return now == 0 })
+	testenv.Eventually(t, "no question is left", func() bool { now, _ := count.asking(); return now == 0 })
 }

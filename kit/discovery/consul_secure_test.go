@@ -38,7 +38,7 @@ agent_prefix "" { policy = "read" }
 func withPolicy(t testing.TB) (agent *testenv.Server, all *api.Client, token string) {
 	t.Helper()
 	master := uuid.NewString()
-	agent = testenv.ConsulWith(t, testenv.ConsulACL(master))
+	agent = testenv.Consul(t, testenv.ConsulACL(master))
 	all, err := api.NewClient(&api.Config{Address: agent.Addr, Token: master})
 	must(t, err)
 	p, _, err := all.ACL().PolicyCreate(&api.ACLPolicy{Name: "notes", Rules: policy}, nil)
@@ -92,7 +92,7 @@ func TestConsulToken(t *testing.T) {
 			t.Errorf("%s: registers: %v", name, err)
 		}
 		watch(t, r.Instancer("notes")).until(t, func(e sd.Event) bool { return e.Err != nil && len(e.Instances) == 0 })
-		eventually(t, name+": the log says why", func() bool {
+		testenv.Eventually(t, name+": the log says why", func() bool {
 			return log.contains("watch=notes") && (log.contains("set CONSUL_HTTP_TOKEN") || log.contains("ACL not found"))
 		})
 	}
@@ -111,7 +111,7 @@ func TestConsulToken(t *testing.T) {
 		}
 	}
 	must(t, all.Agent().ServiceDeregister("notes-"+notes.Addr))
-	eventually(t, "the agent has forgotten it", func() bool { return passing(all, "notes") == 0 })
+	testenv.Eventually(t, "the agent has forgotten it", func() bool { return passing(all, "notes") == 0 })
 	watch(t, may.Instancer("notes")).wants(t, notes.Addr)
 	w.nothing(t)
 }
@@ -168,7 +168,7 @@ func authority(t testing.TB) (ca, cert, key string) {
 func TestConsulOverTLS(t *testing.T) {
 	t.Parallel()
 	ca, cert, key := authority(t)
-	agent := testenv.ConsulWith(t, testenv.ConsulTLS(cert, key))
+	agent := testenv.Consul(t, testenv.ConsulTLS(cert, key))
 	r := open(t, agent.URL+"?ca="+ca)
 	i := start(t, "notes", ok)
 	leave := join(t, r, i.Instance)

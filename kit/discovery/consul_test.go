@@ -114,7 +114,7 @@ func TestConsulForgets(t *testing.T) {
 	if passing(c, "notes") == 3 {
 		t.Fatal("Consul has forgotten nothing: this tests nothing")
 	}
-	eventually(t, "both are registered again", func() bool { return passing(c, "notes") == 2 })
+	testenv.Eventually(t, "both are registered again", func() bool { return passing(c, "notes") == 2 })
 	t.Log("registered again and passing after", time.Since(begin))
 	watch(t, theirs.Instancer("notes")).wants(t, one.Addr, two.Addr, foreign)
 	instances.nothing(t)
@@ -187,5 +187,5 @@ func TestConsulHangs(t *testing.T) {
 	must(t, agent.Resume())
 	must(t, leave(t.Context()))
 	must(t, leave(t.Context()))
-	eventually(t, "it has left", func() bool { return passing(client(t, agent), "notes") == 0 })
+	testenv.Eventually(t, "it has left", func() bool { return passing(client(t, agent), "notes") == 0 })
 }

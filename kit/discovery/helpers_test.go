@@ -100,15 +100,3 @@ func (w *watcher) nothing(t testing.TB) {
 	default:
 	}
 }
-
-// eventually returns when cond holds.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(soon); !cond(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("does not happen: %s", what)
-		}
-	}
-}

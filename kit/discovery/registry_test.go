@@ -139,7 +139,7 @@ func testRegistry(t *testing.T, open func(testing.TB) discovery.Registry) {
 				return func(context.Context, any) (any, error) { return addr, nil }, nil, nil
 			}, log.NewNopLogger())
 			balancer := lb.NewRoundRobin(e)
-			eventually(t, "an endpoint", func() bool { _, err := balancer.Endpoint(); return err == nil })
+			testenv.Eventually(t, "an endpoint", func() bool { _, err := balancer.Endpoint(); return err == nil })
 			if call, err := balancer.Endpoint(); err != nil {
 				t.Error(err)
 			} else if got, _ := call(t.Context(), nil); got != instance.Addr {

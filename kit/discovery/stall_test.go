@@ -16,6 +16,7 @@ import (
 
 	"github.com/trellis-go/trellis/kit/discovery"
 	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 // An answer that doesn't begin in time is a fault, and counts against the
@@ -250,7 +251,7 @@ func TestBalanceStalled(t *testing.T) {
 
 	goesOn.Start()
 	writing.Wait()
-	eventually(t, "it is back", func() bool {
+	testenv.Eventually(t, "it is back", func() bool {
 		read(t, b, nil)
 		return known(t, b, addr).Requests > was
 	})

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -54,25 +53,14 @@ func TestAwaitAgain(t *testing.T) {
 		err := db.QueryRow(t.Context(), `select count(*) from pg_stat_activity where query = 'listen kit_outbox' and state = 'idle'`).Scan(&n)
 		return err == nil && n == 1
 	}
-	eventually(t, "it listens", listens)
+	testenv.Eventually(t, "it listens", listens)
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it listens again", listens)
+	testenv.Eventually(t, "it listens again", listens)
 	cancel()
 	<-returned
-}
-
-func eventually(t *testing.T, what string, check func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !check() {
-		if time.Now().After(deadline) {
-			t.Fatal("never: " + what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }

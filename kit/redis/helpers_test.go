@@ -127,18 +127,3 @@ func at(addr string, perSecond float64, burst int) endpoint.Take {
 func newCall(t testing.TB) *endpoint.Call {
 	return &endpoint.Call{Context: t.Context(), Client: netip.MustParseAddr("192.0.2.1"), Answer: http.Header{}}
 }
-
-// eventually waits until check returns true.
-func eventually(t testing.TB, what string, check func() bool) {
-	t.Helper()
-	deadline := time.After(time.Minute)
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	for !check() {
-		select {
-		case <-deadline:
-			t.Fatal("never: " + what)
-		case <-poll.C:
-		}
-	}
-}

@@ -70,7 +70,7 @@ func TestExact(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "a second has passed", func() bool { return ask().Sub(began) > time.Second })
+	testenv.Eventually(t, "a second has passed", func() bool { return ask().Sub(began) > time.Second })
 	close(stop)
 	takers.Wait()
 	most := burst + int64(ask().Sub(began).Seconds()*perSecond)
@@ -132,7 +132,7 @@ func TestIdleBucketsVanish(t *testing.T) {
 	if n := keys(); n != 2 {
 		t.Errorf("%d keys, want 2", n)
 	}
-	eventually(t, "all buckets are gone", func() bool { return keys() == 0 })
+	testenv.Eventually(t, "all buckets are gone", func() bool { return keys() == 0 })
 }
 
 func TestForgottenScript(t *testing.T) {
@@ -185,7 +185,7 @@ func TestRateChanges(t *testing.T) {
 	if v.Retry > 10*time.Millisecond {
 		t.Errorf("at 100 a second the next may come in %v", v.Retry)
 	}
-	eventually(t, "it passes", func() bool { return i.passes(of("ann", 100, 10)) })
+	testenv.Eventually(t, "it passes", func() bool { return i.passes(of("ann", 100, 10)) })
 }
 
 func TestRates(t *testing.T) {

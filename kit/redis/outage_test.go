@@ -72,16 +72,16 @@ func TestOutages(t *testing.T) {
 				n, _ := i.client.Exists(ctx, `trellis:limit:caller:"notes.List"user:`+user).Result()
 				return n == 1
 			}
-			eventually(t, "it is shared at first", shared)
+			testenv.Eventually(t, "it is shared at first", shared)
 			load := newLoad(t, i)
-			eventually(t, "takes are under way", func() bool { return load.takes.Load() > 100 })
+			testenv.Eventually(t, "takes are under way", func() bool { return load.takes.Load() > 100 })
 			before := len(i.log.levels(t))
 
 			if err := tt.harm(s); err != nil {
 				t.Fatal(err)
 			}
 			local := i.local.asked.Load()
-			eventually(t, "they are decided locally", func() bool { return i.local.asked.Load() > local+100 })
+			testenv.Eventually(t, "they are decided locally", func() bool { return i.local.asked.Load() > local+100 })
 			passed := 0
 			for range 20 {
 				if i.passes(of("ann", slow, 5)) {
@@ -92,7 +92,7 @@ func TestOutages(t *testing.T) {
 				t.Errorf("the local limit let %d pass, not 5", passed)
 			}
 			began := time.Now()
-			eventually(t, "it was looked for more than once", func() bool { return time.Since(began) > 2500*time.Millisecond })
+			testenv.Eventually(t, "it was looked for more than once", func() bool { return time.Since(began) > 2500*time.Millisecond })
 			lines := i.log.levels(t) // a busy machine may have had some of its own before
 			if len(lines)%2 != 1 || len(lines)-before > 5 {
 				t.Errorf("logged during the outage: %q", lines)
@@ -101,8 +101,8 @@ func TestOutages(t *testing.T) {
 			if err := tt.mend(s); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "it is shared again", shared)
-			eventually(t, "that is told", func() bool {
+			testenv.Eventually(t, "it is shared again", shared)
+			testenv.Eventually(t, "that is told", func() bool {
 				lines := i.log.levels(t)
 				return len(lines) > 0 && lines[len(lines)-1] == "info"
 			})

@@ -83,7 +83,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, text)
 		}
 	}
-	eventually(t, "the metrics tell of it", func() bool {
+	testenv.Eventually(t, "the metrics tell of it", func() bool {
 		_, text := get(r.urls["hearer"] + "/metrics")
 		return strings.Contains(text, `trellis_events_total{outcome="handled",type="test.happened.v1"} 1`) && strings.Contains(text, "trellis_events_parked 0")
 	})

@@ -90,17 +90,6 @@ func get(url string) (int, string) {
 	return res.StatusCode, string(body)
 }
 
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(soon); !cond(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("does not happen: %s", what)
-		}
-	}
-}
-
 func TestServes(t *testing.T) {
 	t.Parallel()
 	url := run(t, thing()).urls["thing"]
@@ -198,7 +187,7 @@ func TestDrains(t *testing.T) {
 	if status, body := get(url + "/v1/hello?name=late"); status != 200 {
 		t.Errorf("one who has not noticed yet gets %d %s", status, body)
 	}
-	eventually(t, "no more connections are taken", func() bool {
+	testenv.Eventually(t, "no more connections are taken", func() bool {
 		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 		if err == nil {
 			c.Close()
@@ -272,7 +261,7 @@ func TestServicesCallEachOther(t *testing.T) {
 	}()
 	<-began
 	r.stop()
-	eventually(t, "pong takes no more connections", func() bool { status, _ := get(r.urls["pong"] + "/livez"); return status == 0 })
+	testenv.Eventually(t, "pong takes no more connections", func() bool { status, _ := get(r.urls["pong"] + "/livez"); return status == 0 })
 	close(finish)
 	if got := <-answer; got != `200 {"path":"pong ping"}` {
 		t.Errorf("the request in flight gets %s", got)

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 )
 
 // ConsulOption changes how a Consul agent runs.
@@ -40,20 +39,6 @@ func ConsulTLS(cert, key string) ConsulOption {
 // first start may take minutes, which ctx bounds like the rest of the start.
 func StartConsul(ctx context.Context, dir string, port int) (*Server, error) {
 	return startConsul(ctx, dir, port, consulSetup{})
-}
-
-// ConsulWith is [Consul] with an agent that runs otherwise.
-func ConsulWith(t testing.TB, options ...ConsulOption) *Server {
-	t.Helper()
-	skipIfShort(t, "Consul")
-	var setup consulSetup
-	for _, o := range options {
-		o(&setup)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
-	defer cancel()
-	s, err := startConsul(ctx, "", 0, setup)
-	return own(t, s, err)
 }
 
 func startConsul(ctx context.Context, dir string, port int, setup consulSetup) (*Server, error) {

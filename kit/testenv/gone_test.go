@@ -93,7 +93,7 @@ func TestKeptDirectoryOfKilledStarter(t *testing.T) {
 	dir := filepath.Join(openDir(t), "postgres")
 	child, _, addr, _ := startChild(t, childVariable+"=PostgreSQL", childVariable+"_DIR="+dir)
 	url := "postgres://postgres@" + addr + "/postgres"
-	if err := execute(url, "CREATE TABLE notes AS SELECT 7 AS id"); err != nil {
+	if err := execute(t.Context(), url, "CREATE TABLE notes AS SELECT 7 AS id"); err != nil {
 		t.Fatal(err)
 	}
 	kill(t, child)

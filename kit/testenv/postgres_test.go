@@ -15,7 +15,7 @@ import (
 func TestDatabasesAreSeparate(t *testing.T) {
 	t.Parallel()
 	one, two := Postgres(t), Postgres(t)
-	if err := execute(one, "CREATE TABLE notes (id int)"); err != nil {
+	if err := execute(t.Context(), one, "CREATE TABLE notes (id int)"); err != nil {
 		t.Fatal(err)
 	}
 	const count = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
@@ -79,7 +79,7 @@ func TestPauseHoldsOpenConnections(t *testing.T) {
 func TestDataSurvives(t *testing.T) {
 	t.Parallel()
 	s := PostgresServer(t)
-	if err := execute(s.URL, "CREATE TABLE notes AS SELECT 7 AS id"); err != nil {
+	if err := execute(t.Context(), s.URL, "CREATE TABLE notes AS SELECT 7 AS id"); err != nil {
 		t.Fatal(err)
 	}
 	for _, how := range []func() error{s.Restart, func() error {
@@ -145,7 +145,7 @@ func TestKeptDirectory(t *testing.T) {
 			t.Errorf("fsync is %s, %v", fsync, err)
 		}
 		if run == 0 {
-			if err := execute(s.URL, "CREATE TABLE notes AS SELECT 7 AS id"); err != nil {
+			if err := execute(t.Context(), s.URL, "CREATE TABLE notes AS SELECT 7 AS id"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -234,7 +234,7 @@ func TestNewestPostgresIsFirst(t *testing.T) {
 func TestGivenServer(t *testing.T) {
 	t.Parallel()
 	s := PostgresServer(t)
-	url, drop, err := createDatabase(s.URL + "&application_name=given")
+	url, drop, err := createDatabase(t.Context(), s.URL + "&application_name=given")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,8 +244,10 @@ func TestGivenServer(t *testing.T) {
 	if err := drop(); err != nil {
 		t.Error(err)
 	}
-	_, _, err = createDatabase("host=localhost")
-	wantError(t, err, "TRELLIS_TEST_POSTGRES", `"host=localhost"`)
+	_, _, err = createDatabase(t.Context(), "host=localhost password=hush")
+	if wantError(t, err, "TRELLIS_TEST_POSTGRES", "postgres://"); strings.Contains(err.Error(), "hush") {
+		t.Errorf("it tells the password: %v", err)
+	}
 }
 
 // openDir is a temporary directory that other users can reach.

@@ -34,7 +34,7 @@ var servers = []struct {
 			return db.RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Err()
 		})
 	}},
-	{"Consul", Consul, func(ctx context.Context, s *Server) error {
+	{"Consul", func(t testing.TB) *Server { return Consul(t) }, func(ctx context.Context, s *Server) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Addr+"/v1/status/leader", nil)
 		if err != nil {
 			return err

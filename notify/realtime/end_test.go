@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/notify/realtime"
 )
 
@@ -225,7 +226,7 @@ func TestMetrics(t *testing.T) {
 		`trellis_streams_ended_total{reason="left"} 1`, `trellis_streams_ended_total{reason="unexpected"} 1`,
 		`trellis_streams 0`,
 	} {
-		until(t, func() bool {
+		testenv.Eventually(t, want, func() bool {
 			res := w.ask(http.MethodGet, "/metrics", "")
 			text := new(strings.Builder)
 			_, _ = fmt.Fprint(text, readAll(res))

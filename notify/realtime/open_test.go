@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/notify/realtime"
 )
@@ -151,7 +152,7 @@ func TestLimits(t *testing.T) {
 	refused(t, res, 503, "too_many_streams_here")
 	refused(t, w.ask("GET", "/v1/realtime/events", w.token(other, "s3")), 503, "too_many_streams_here")
 	first.conn.Close()
-	until(t, func() bool { return w.hub.Open() == 2 })
+	testenv.Eventually(t, "two are open", func() bool { return w.hub.Open() == 2 })
 	w.dial(path) // it was not used up
 }
 

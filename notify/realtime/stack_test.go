@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/telemetry"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/token"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/notify/realtime"
@@ -70,7 +71,7 @@ func TestLogKeepsNoTicket(t *testing.T) {
 	_, secret, _ := strings.Cut(path, "=")
 	for i, more := range []string{"&epoch=e", "&x=%zz", "", ""} {
 		w.shake(path+more, handshake, "")
-		until(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(lines) > i })
+		testenv.Eventually(t, "a line is logged", func() bool { mu.Lock(); defer mu.Unlock(); return len(lines) > i })
 	}
 	mu.Lock()
 	defer mu.Unlock()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/notify"
 	"github.com/trellis-go/trellis/notify/realtime"
 )
@@ -182,8 +183,8 @@ func TestSilentClientBegins(t *testing.T) {
 	reads := w.store.count(&w.store.reads)
 	s = w.dial(w.ticket(user, "s1"))
 	expect(t, s.next, "hello 3")
-	until(t, func() bool { return w.store.count(&w.store.reads) >= reads+2 }) // it has begun
-	s.send(final|text, first)                                                 // late too, but nothing was sent
+	testenv.Eventually(t, "the reading has begun", func() bool { return w.store.count(&w.store.reads) >= reads+2 }) // it has begun
+	s.send(final|text, first)                                                                                       // late too, but nothing was sent
 	expect(t, s.next, entries(2, 3)...)
 }
 
@@ -287,7 +288,7 @@ func (w *world) unheard(add func(), n int) {
 	w.t.Helper()
 	w.store.set(func() { w.store.deaf, w.store.lost = true, 0 })
 	add()
-	until(w.t, func() bool { return w.store.count(&w.store.lost) == n })
+	testenv.Eventually(w.t, "the store is lost", func() bool { return w.store.count(&w.store.lost) == n })
 	w.store.set(func() { w.store.deaf = false; w.store.gap() })
 }
 
@@ -301,7 +302,7 @@ func TestStoreFails(t *testing.T) {
 	w.store.set(func() { w.store.broken = true })
 	w.unheard(func() { w.tell(user, `1`) }, 1)
 	reads := w.store.count(&w.store.reads)
-	until(t, func() bool { return w.store.count(&w.store.reads) > reads+5 })
+	testenv.Eventually(t, "the store is read again", func() bool { return w.store.count(&w.store.reads) > reads+5 })
 	w.tell(user, `2`)
 	if _, res := w.shake(w.ticket(user, "s1"), handshake, ""); res.StatusCode != http.StatusInternalServerError {
 		t.Errorf("opening a stream: %s", res.Status)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/server"
+	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/token"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/notify"
@@ -68,7 +69,7 @@ func newWorld(t testing.TB, times realtime.Times, o realtime.Options) *world {
 	case err := <-w.stopped:
 		t.Fatal(err)
 	}
-	until(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return store.gap != nil })
+	testenv.Eventually(t, "somebody reads", func() bool { store.mu.Lock(); defer store.mu.Unlock(); return store.gap != nil })
 	t.Cleanup(func() {
 		stop()
 		if err := <-w.stopped; err != nil {
@@ -138,17 +139,7 @@ func (w *world) epoch(user uuid.UUID) string {
 // empty waits until all streams have gone.
 func (w *world) empty() {
 	w.t.Helper()
-	until(w.t, func() bool { return w.hub.Open() == 0 })
-}
-
-// until waits for what nobody tells of.
-func until(t testing.TB, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not happen")
-		}
-	}
+	testenv.Eventually(w.t, "nobody is open", func() bool { return w.hub.Open() == 0 })
 }
 
 // firstLine is what server.Run tells on, of which the first line matters.

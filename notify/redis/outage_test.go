@@ -37,7 +37,7 @@ func listen(t *testing.T, s *redis.Store) *ear {
 		})
 	})
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	eventually(t, "it listens", func() bool { return e.count() > 0 })
+	testenv.Eventually(t, "it listens", func() bool { return e.count() > 0 })
 	return e
 }
 
@@ -49,25 +49,11 @@ func (e *ear) count() int {
 
 func (e *ear) hears(t *testing.T, epoch, kind string) {
 	t.Helper()
-	eventually(t, kind+" is heard", func() bool {
+	testenv.Eventually(t, kind+" is heard", func() bool {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		return len(e.heard) > 0 && e.heard[len(e.heard)-1] == epoch+" "+kind
 	})
-}
-
-func eventually(t *testing.T, what string, check func() bool) {
-	t.Helper()
-	deadline := time.After(time.Minute)
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	for !check() {
-		select {
-		case <-deadline:
-			t.Fatal("never: " + what)
-		case <-poll.C:
-		}
-	}
 }
 
 // signals adds an entry, and returns where the stream then is.
@@ -104,13 +90,13 @@ func TestAllIsLost(t *testing.T) {
 	if err := errors.Join(server.Kill(), server.Restart()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is empty", func() bool {
+	testenv.Eventually(t, "it is empty", func() bool {
 		p, err := b.Position(t.Context(), user)
 		return err == nil && p == notify.Position{}
 	})
 	resyncs(t, b, user, before)
 	for _, e := range ears {
-		eventually(t, "they listen again", func() bool { return e.count() > 1 })
+		testenv.Eventually(t, "they listen again", func() bool { return e.count() > 1 })
 	}
 	after := signals(t, b, user, "after")
 	if after.Epoch == before.Epoch || after.Seq != 1 {
@@ -139,7 +125,7 @@ func TestTheEndIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	var at notify.Position
-	eventually(t, "it is back", func() (ok bool) {
+	testenv.Eventually(t, "it is back", func() (ok bool) {
 		var err error
 		at, err = s.Position(t.Context(), user)
 		return err == nil
@@ -190,7 +176,7 @@ func TestListensAgain(t *testing.T) {
 		if err := harm(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, name+": it listens again", func() bool { return e.count() > gaps })
+		testenv.Eventually(t, name+": it listens again", func() bool { return e.count() > gaps })
 		p := signals(t, admin, user, name)
 		e.hears(t, p.Epoch, name)
 	}

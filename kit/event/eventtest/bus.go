@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/event"
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 // Bus is a bus, and what happens to it.
@@ -74,7 +75,7 @@ func (b Bus) tell(t testing.TB, n int, subjects ...uuid.UUID) []event.Message {
 // get receives exactly n events.
 func get(t testing.TB, b event.Bus, g event.Group, n int) (list []event.Delivery) {
 	t.Helper()
-	eventually(t, "enough events", func() bool {
+	testenv.Eventually(t, "enough events", func() bool {
 		some, err := b.Receive(t.Context(), g, n-len(list))
 		must(t, err)
 		list = append(list, some...)

@@ -60,18 +60,6 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// eventually waits until check returns true.
-func eventually(t testing.TB, what string, check func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !check() {
-		if time.Now().After(deadline) {
-			t.Fatal("never: " + what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // within fails the test when f takes longer than it may on a busy machine.
 func within(t testing.TB, most time.Duration, what string, f func()) {
 	t.Helper()
