@@ -204,13 +204,3 @@ func backoff(failures int) time.Duration {
 	d := min(100*time.Millisecond<<min(failures-1, 10), 2*time.Second)
 	return d/2 + rand.N(d/2)
 }
-
-// sleep reports whether ctx lived through it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}

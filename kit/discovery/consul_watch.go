@@ -10,6 +10,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/hashicorp/consul/api"
+	"github.com/trellis-go/trellis/kit/pause"
 	"golang.org/x/time/rate"
 )
 
@@ -53,7 +54,7 @@ func (c *Consul) watch(b *board, ask question, logger log.Logger) {
 			belief.shake()
 			b.fail(err)
 			index = 0
-			sleep(c.life, backoff(failures))
+			pause.For(c.life, backoff(failures))
 			continue
 		case next < index: // Consul restarted or was restored: its count begins anew
 			level.Warn(logger).Log("msg", "registry began anew, last good instances stand", "index", next, "was", index)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-kit/kit/sd/lb"
 	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/trellis-go/trellis/kit/pause"
 )
 
 const (
@@ -100,7 +101,7 @@ func (s *sending) tryAll() (*http.Response, error) {
 		if v != unheard {
 			s.carried++
 		}
-		pause, ok := s.again(v, resp)
+		wait, ok := s.again(v, resp)
 		switch {
 		case ok:
 		case v == unheard && s.in.Context().Err() == nil:
@@ -112,7 +113,7 @@ func (s *sending) tryAll() (*http.Response, error) {
 			cause = fmt.Errorf("discovery: %s answered %s", t.addr, resp.Status)
 			discard(resp)
 		}
-		if pause > 0 && !sleep(s.in.Context(), pause) {
+		if wait > 0 && !pause.For(s.in.Context(), wait) {
 			return nil, s.in.Context().Err()
 		}
 	}

@@ -35,6 +35,8 @@ type Bus interface {
 	Leave(ctx context.Context, g Group) error
 	// Parked returns what is parked for a group, the oldest first.
 	Parked(ctx context.Context, group string) ([]Parked, error)
+	// CountParked returns how many that are.
+	CountParked(ctx context.Context, group string) (int, error)
 	// Replay gives parked events to the group again, as new; of no ids, all. It
 	// returns how many there were.
 	Replay(ctx context.Context, group string, ids ...string) (int, error)

@@ -106,6 +106,12 @@ func (f *fake) Parked(context.Context, string) ([]event.Parked, error) {
 	return slices.Clone(f.parked), nil
 }
 
+func (f *fake) CountParked(context.Context, string) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.parked), nil
+}
+
 func (f *fake) Leave(context.Context, event.Group) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -3,6 +3,8 @@ package event
 import (
 	"context"
 	"time"
+
+	"github.com/trellis-go/trellis/kit/pause"
 )
 
 // report takes handled events off the group, several at a time, until the bus
@@ -47,7 +49,7 @@ func (w *work) done(list []Delivery) {
 
 // hold keeps others from claiming what is in hand.
 func (w *work) hold() {
-	for pauseFor(w.ctx, w.Group.Claim/3) {
+	for pause.For(w.ctx, w.Group.Claim/3) {
 		if err := w.Bus.Hold(w.ctx, w.Group); err != nil && w.ctx.Err() == nil {
 			_ = w.Logger.Log("level", "warn", "msg", "events in hand may be claimed", "err", err)
 		}
@@ -68,10 +70,10 @@ func (w *work) leave() {
 const countEvery = 15 * time.Second
 
 func (w *work) count() {
-	for ok := w.Metrics.waiting != nil; ok; ok = pauseFor(w.stopping, countEvery) {
+	for ok := w.Metrics.waiting != nil; ok; ok = pause.For(w.stopping, countEvery) {
 		ctx, cancel := context.WithTimeout(w.stopping, finishTime)
-		if list, err := w.Bus.Parked(ctx, w.Group.Name); err == nil {
-			w.Metrics.waiting.Set(float64(len(list)))
+		if n, err := w.Bus.CountParked(ctx, w.Group.Name); err == nil {
+			w.Metrics.waiting.Set(float64(n))
 		}
 		cancel()
 	}

@@ -118,14 +118,41 @@ func TestTidy(t *testing.T) {
 	everywhere(t, func(t *testing.T, s store, bus event.Bus) {
 		seen := newJournal()
 		start(t, consumer(t, bus, seen.handle).Run)
-		tidied := make(chan struct{})
-		start(t, relay(t, s, &tidy{Bus: bus, trimmed: tidied}).Run)
-		select {
-		case <-tidied:
-		case <-time.After(time.Minute):
-			t.Fatal("nothing is tidied")
+		trimmed, swept := make(chan struct{}), make(chan time.Time, 1)
+		r := relay(t, s, &tidy{Bus: bus, trimmed: trimmed})
+		r.Outbox = &sweeping{Outbox: r.Outbox, swept: swept}
+		start(t, r.Run)
+		for range 2 {
+			select {
+			case <-trimmed:
+				trimmed = nil
+			case before := <-swept:
+				swept = nil
+				if age := time.Since(before); age < 24*time.Hour || age > 25*time.Hour {
+					t.Errorf("what is older than %v is swept", age)
+				}
+			case <-time.After(time.Minute):
+				t.Fatal("not all is tidied")
+			}
 		}
 	})
+}
+
+// sweeping is an outbox that tells from which time on it was swept at first.
+type sweeping struct {
+	event.Outbox
+	swept chan time.Time
+}
+
+func (o *sweeping) Sweep(ctx context.Context, before time.Time) error {
+	err := o.Outbox.Sweep(ctx, before)
+	if err == nil {
+		select {
+		case o.swept <- before:
+		default:
+		}
+	}
+	return err
 }
 
 type tidy struct {

@@ -27,16 +27,18 @@ type claim struct {
 	Answer       []byte    `bson:"answer,omitempty"`
 }
 
+// Begin goes by the clocks of the instances, which ought to agree to a second:
+// not all servers that speak MongoDB's protocol tell their own.
 func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fingerprint transport.Hash) (transport.Kept, error) {
-	now := time.Now()
-	if err := k.purge(ctx, key, Micros(now)); err != nil {
+	if err := k.purge(ctx, key, Micros(time.Now())); err != nil {
 		return transport.Kept{}, err
 	}
-	fresh := claim{
-		Key: key[:], ID: id, Fingerprint: fingerprint[:],
-		ClaimedUntil: Micros(now.Add(transport.ClaimedFor)), ExpiresAt: Micros(now.Add(transport.KeptFor)),
-	}
 	for {
+		now := time.Now()
+		fresh := claim{
+			Key: key[:], ID: id, Fingerprint: fingerprint[:],
+			ClaimedUntil: Micros(now.Add(transport.ClaimedFor)), ExpiresAt: Micros(now.Add(transport.KeptFor)),
+		}
 		_, err := k.keys.InsertOne(ctx, fresh)
 		if err == nil {
 			return transport.Kept{ID: id, Fingerprint: fingerprint}, nil
@@ -100,7 +102,7 @@ func (k keeper) take(ctx context.Context, fresh claim, now int64) (kept transpor
 }
 
 func (k keeper) Finish(ctx context.Context, key transport.Hash, sealed []byte) error {
-	_, err := k.keys.UpdateOne(ctx, bson.M{"_id": key[:]}, bson.M{"$set": bson.M{"answer": sealed}})
+	_, err := k.keys.UpdateOne(ctx, bson.M{"_id": key[:], "answer": nil}, bson.M{"$set": bson.M{"answer": sealed}})
 	return err
 }
 

@@ -14,16 +14,16 @@ func (d *DB) Keeper() transport.Keeper { return keeper{d} }
 
 type keeper struct{ *DB }
 
+// Begin goes by the server's clock, which is the same for all instances.
 func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fingerprint transport.Hash) (kept transport.Kept, err error) {
-	now := time.Now()
 	err = k.Tx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `delete from kit_idempotency where key = $1 and expires_at < $2 or key = any (array(
-			select key from kit_idempotency where expires_at < $2 limit 100 for update skip locked))`, key[:], now); err != nil {
+		if _, err := tx.Exec(ctx, `delete from kit_idempotency where key = $1 and expires_at < now() or key = any (array(
+			select key from kit_idempotency where expires_at < now() limit 100 for update skip locked))`, key[:]); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `insert into kit_idempotency (key, id, fingerprint, claimed_until, expires_at)
-			values ($1, $2, $3, $4, $5) on conflict do nothing`,
-			key[:], id, fingerprint[:], now.Add(transport.ClaimedFor), now.Add(transport.KeptFor))
+			values ($1, $2, $3, now() + $4, now() + $5) on conflict do nothing`,
+			key[:], id, fingerprint[:], transport.ClaimedFor, transport.KeptFor)
 		if err != nil {
 			return err
 		}
@@ -32,9 +32,9 @@ func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fin
 			return nil
 		}
 		var print []byte
-		var claimedUntil time.Time
-		err = tx.QueryRow(ctx, `select id, fingerprint, claimed_until, answer from kit_idempotency where key = $1 for update`, key[:]).
-			Scan(&kept.ID, &print, &claimedUntil, &kept.Sealed)
+		var running bool
+		err = tx.QueryRow(ctx, `select id, fingerprint, claimed_until > now(), answer from kit_idempotency where key = $1 for update`, key[:]).
+			Scan(&kept.ID, &print, &running, &kept.Sealed)
 		if err != nil {
 			return err
 		}
@@ -42,11 +42,11 @@ func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fin
 		switch {
 		case kept.Sealed != nil:
 			kept.State = transport.Finished
-		case claimedUntil.After(now):
+		case running:
 			kept.State = transport.Running
 		case kept.Fingerprint == fingerprint:
 			kept.State = transport.Claimed
-			_, err = tx.Exec(ctx, `update kit_idempotency set claimed_until = $1 where key = $2`, now.Add(transport.ClaimedFor), key[:])
+			_, err = tx.Exec(ctx, `update kit_idempotency set claimed_until = now() + $1 where key = $2`, transport.ClaimedFor, key[:])
 		}
 		return err
 	})
@@ -54,11 +54,11 @@ func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fin
 }
 
 func (k keeper) Finish(ctx context.Context, key transport.Hash, sealed []byte) error {
-	_, err := k.Exec(ctx, `update kit_idempotency set answer = $1 where key = $2`, sealed, key[:])
+	_, err := k.Exec(ctx, `update kit_idempotency set answer = $1 where key = $2 and answer is null`, sealed, key[:])
 	return err
 }
 
 func (k keeper) Hold(ctx context.Context, key transport.Hash, d time.Duration) error {
-	_, err := k.Exec(ctx, `update kit_idempotency set claimed_until = $2 where key = $1 and answer is null`, key[:], time.Now().Add(d))
+	_, err := k.Exec(ctx, `update kit_idempotency set claimed_until = now() + $2 where key = $1 and answer is null`, key[:], d)
 	return err
 }

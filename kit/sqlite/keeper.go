@@ -16,8 +16,8 @@ func (d *DB) Keeper() transport.Keeper { return keeper{d} }
 type keeper struct{ *DB }
 
 func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fingerprint transport.Hash) (kept transport.Kept, err error) {
-	now := time.Now()
 	err = k.Tx(ctx, func(tx *sql.Tx) error {
+		now := time.Now() // it may have waited for the one writer
 		if _, err := tx.ExecContext(ctx, `delete from kit_idempotency where key = ?1 and expires_at < ?2 or key in (
 			select key from kit_idempotency where expires_at < ?2 limit 100)`, key[:], Micros(now)); err != nil {
 			return err
@@ -51,7 +51,7 @@ func (k keeper) Begin(ctx context.Context, key transport.Hash, id uuid.UUID, fin
 }
 
 func (k keeper) Finish(ctx context.Context, key transport.Hash, sealed []byte) error {
-	_, err := k.Writer.ExecContext(ctx, `update kit_idempotency set answer = ? where key = ?`, sealed, key[:])
+	_, err := k.Writer.ExecContext(ctx, `update kit_idempotency set answer = ? where key = ? and answer is null`, sealed, key[:])
 	return err
 }
 

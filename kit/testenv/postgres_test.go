@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -63,10 +64,10 @@ func TestPauseHoldsOpenConnections(t *testing.T) {
 		t.Fatalf("the server's children: %v, %v", family, err)
 	}
 	for _, pid := range append(family, s.process.pid) {
-		state, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
-		if err != nil || !strings.ContainsAny(string(state[:1]), "TZ") {
-			t.Errorf("process %d is in state %q, %v; want T, stopped, or Z, ended before", pid, state, err)
-		}
+		Eventually(t, fmt.Sprintf("process %d has stopped, or had ended", pid), func() bool {
+			state, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
+			return err == nil && strings.ContainsAny(string(state[:1]), "TZ")
+		})
 	}
 	if err := s.Resume(); err != nil {
 		t.Fatal(err)
@@ -234,7 +235,7 @@ func TestNewestPostgresIsFirst(t *testing.T) {
 func TestGivenServer(t *testing.T) {
 	t.Parallel()
 	s := PostgresServer(t)
-	url, drop, err := createDatabase(t.Context(), s.URL + "&application_name=given")
+	url, drop, err := createDatabase(t.Context(), s.URL+"&application_name=given")
 	if err != nil {
 		t.Fatal(err)
 	}

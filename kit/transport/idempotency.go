@@ -13,13 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	kit "github.com/go-kit/kit/endpoint"
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/endpoint"
 	"github.com/trellis-go/trellis/kit/fault"
+	"github.com/trellis-go/trellis/kit/pause"
 )
 
 // Keeper keeps what requests with an Idempotency-Key were answered, for
@@ -30,7 +30,7 @@ type Keeper interface {
 	// run out, is Claimed; ID is then what the request may name what it
 	// creates, the same in every claim. Otherwise State says what there is.
 	Begin(ctx context.Context, key Hash, id uuid.UUID, fingerprint Hash) (Kept, error)
-	// Finish keeps the sealed answer of a claimed key.
+	// Finish keeps the sealed answer of a claimed key that has none yet.
 	Finish(ctx context.Context, key Hash, sealed []byte) error
 	// Hold has a claim last for so long from now. With 0 it is given up: the
 	// next one gets it at once, with the same ID.
@@ -41,15 +41,19 @@ type Keeper interface {
 type Hash = [sha256.Size]byte
 
 // How long an answer is kept, and how long a request of which nothing is heard
-// holds its key: one that runs says so every second.
+// holds its key.
 const (
 	KeptFor    = 24 * time.Hour
 	ClaimedFor = 5 * time.Second
 )
 
-// runsOut is how long a request waits for another with its key: whoever has
-// died by then holds it no more, so that what was sent again runs.
-const runsOut = ClaimedFor + time.Second
+const (
+	// holdEvery is how often a request that runs says so.
+	holdEvery = time.Second
+	// runsOut is how long a request waits for another with its key: whoever has
+	// died by then holds it no more, so that what was sent again runs.
+	runsOut = ClaimedFor + time.Second
+)
 
 // Kept is what a Keeper knows of a key.
 type Kept struct {
@@ -92,13 +96,7 @@ func (c *codec) idempotent(keeper Keeper, next kit.Endpoint) kit.Endpoint {
 		if err != nil {
 			return nil, err
 		}
-		k, kept, err := c.claim(ctx, keeper, x, values[0])
-		pause := 20 * time.Millisecond
-		for until := time.Now().Add(runsOut); err == nil && kept.State == Running && time.Now().Before(until); pause = min(2*pause, 500*time.Millisecond) {
-			if err = sleep(ctx, pause); err == nil {
-				_, kept, err = c.claim(ctx, keeper, x, values[0])
-			}
-		}
+		k, kept, asked, err := c.await(ctx, keeper, x, values[0])
 		switch {
 		case err != nil:
 			return nil, err
@@ -108,7 +106,26 @@ func (c *codec) idempotent(keeper Keeper, next kit.Endpoint) kit.Endpoint {
 			return k.open(kept.Sealed)
 		}
 		x.NewID = kept.ID
-		return k.run(ctx, keeper, x, func() (any, error) { return c.answer(ctx, x, typed, next) })
+		return k.run(ctx, keeper, x, asked, func() (any, error) { return c.answer(ctx, x, typed, next) })
+	}
+}
+
+// await claims the caller's key, as it was asked for then. If another request
+// is at it, it waits until that is done, or its claim has run out.
+func (c *codec) await(ctx context.Context, keeper Keeper, x *exchange, text string) (k idempotencyKey, kept Kept, asked time.Time, err error) {
+	next := 20 * time.Millisecond
+	for until := time.Now().Add(runsOut); ; next = min(2*next, 500*time.Millisecond) {
+		asked = time.Now()
+		k, kept, err = c.claim(ctx, keeper, x, text)
+		if err != nil || kept.State != Running || asked.After(until) {
+			return k, kept, asked, err
+		}
+		x.StepAside()
+		ok := pause.For(ctx, next)
+		x.ComeBack()
+		if !ok {
+			return k, kept, asked, ctx.Err()
+		}
 	}
 }
 
@@ -133,11 +150,12 @@ func (c *codec) claim(ctx context.Context, keeper Keeper, x *exchange, text stri
 	return k, kept, err
 }
 
-// run calls next and keeps its answer, if it is one to keep.
-func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, next func() (any, error)) (any, error) {
-	kept, stop := false, k.hold(ctx, keeper)
+// run calls next and keeps its answer, if it is one to keep. A process that
+// stood still may find that its claim has run out: the key is another's then.
+func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, claimed time.Time, next func() (any, error)) (any, error) {
+	kept, stop := false, k.hold(ctx, keeper, claimed)
 	defer func() {
-		if stop(); !kept { // a failure, a panic: the next try begins anew
+		if stop() && !kept { // a failure, a panic: the next try begins anew
 			_ = keeper.Hold(context.WithoutCancel(ctx), k.name, 0) // else the claim runs out by itself
 		}
 	}()
@@ -149,7 +167,7 @@ func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, nex
 		result = problemResponse(err, x.in.URL.EscapedPath(), x.RequestID)
 	}
 	sealed, sealErr := k.seal(result.(*response))
-	if sealErr == nil {
+	if sealErr == nil && stop() {
 		sealErr = keeper.Finish(context.WithoutCancel(ctx), k.name, sealed)
 	}
 	if sealErr != nil {
@@ -162,24 +180,30 @@ func (k idempotencyKey) run(ctx context.Context, keeper Keeper, x *exchange, nex
 	return result, nil
 }
 
-// hold keeps the claim from running out until it is told to stop.
-func (k idempotencyKey) hold(ctx context.Context, keeper Keeper) (stop func()) {
+// hold keeps a claim from running out until it is told to stop. stop tells
+// whether the claim has not run out all the same.
+func (k idempotencyKey) hold(ctx context.Context, keeper Keeper, claimed time.Time) (stop func() bool) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var held sync.WaitGroup
-	held.Go(func() {
-		for sleep(ctx, time.Second) == nil {
-			_ = keeper.Hold(ctx, k.name, ClaimedFor) // there is another second
+	good := claimed.Add(ClaimedFor)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for pause.For(ctx, holdEvery) {
+			began := time.Now()
+			if began.After(good) {
+				return
+			}
+			try, cancel := context.WithTimeout(ctx, holdEvery)
+			if keeper.Hold(try, k.name, ClaimedFor) == nil {
+				good = began.Add(ClaimedFor)
+			}
+			cancel()
 		}
-	})
-	return func() { cancel(); held.Wait() }
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
+	}()
+	return func() bool {
+		cancel()
+		<-ended
+		return time.Now().Before(good)
 	}
 }
 

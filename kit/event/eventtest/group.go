@@ -197,6 +197,9 @@ func parkedIDs(t testing.TB, b event.Bus, group string, want ...event.Message) (
 		}
 	}
 	same(t, "the parked", got, append([]event.Message{}, want...))
+	if n, err := b.CountParked(t.Context(), group); err != nil || n != len(want) {
+		t.Errorf("%d are parked, %v; want %d", n, err, len(want))
+	}
 	return list
 }
 

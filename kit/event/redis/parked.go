@@ -43,6 +43,11 @@ func (b *bus) Parked(ctx context.Context, group string) ([]event.Parked, error) 
 	return list, nil
 }
 
+func (b *bus) CountParked(ctx context.Context, group string) (int, error) {
+	n, err := b.client.HLen(ctx, parked+group).Result()
+	return int(n), err
+}
+
 const replayAtOnce = 500
 
 func (b *bus) Replay(ctx context.Context, group string, ids ...string) (n int, err error) {

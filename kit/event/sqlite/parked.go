@@ -33,6 +33,10 @@ func (b *bus) Parked(ctx context.Context, group string) ([]event.Parked, error) 
 	return list(ctx, b.Reader, group)
 }
 
+func (b *bus) CountParked(ctx context.Context, group string) (n int, err error) {
+	return n, b.Reader.QueryRowContext(ctx, `select count(*) from parked where name = ?`, group).Scan(&n)
+}
+
 func list(ctx context.Context, from interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }, group string) (list []event.Parked, err error) {

@@ -88,6 +88,7 @@ func claim(t *testing.T, s Store) {
 	is(t, s.begin(t, "claim", other, "a"), transport.Running, first, "a", "")
 	must(t, s.Finish(t.Context(), hash("claim"), []byte("\x00answer")))
 	is(t, s.begin(t, "claim", other, "a"), transport.Finished, first, "a", "\x00answer")
+	must(t, s.Finish(t.Context(), hash("claim"), []byte("another answer")))
 	must(t, s.Hold(t.Context(), hash("claim"), 0))
 	is(t, s.begin(t, "claim", other, "b"), transport.Finished, first, "a", "\x00answer")
 	must(t, s.Hold(t.Context(), hash("never claimed"), 0))

@@ -64,7 +64,7 @@ func otherRequest(t *testing.T, store Store) {
 }
 
 // Who comes while the first is at it waits for as long as one that died would
-// hold the key, and no longer.
+// hold the key.
 func stillRunning(t *testing.T, store Store) {
 	began, end := make(chan struct{}), make(chan struct{})
 	s := serve(t, store, func(context.Context, Request) error { close(began); <-end; return nil })
@@ -321,31 +321,39 @@ func keeperFails(t *testing.T, store Store) {
 	}
 }
 
-// dying is the keeper of a process that will not say that it still runs.
-type dying struct{ transport.Keeper }
+// standing is the keeper of a process that can't say that it still runs, and
+// whose calls hang.
+type standing struct{ transport.Keeper }
 
-func (dying) Hold(context.Context, transport.Hash, time.Duration) error { return nil }
+func (standing) Hold(ctx context.Context, _ transport.Hash, _ time.Duration) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
 
-// A request whose process died holds its key for ClaimedFor. The next one waits
-// for that, and runs under the same id.
+// A request whose process died, or stands still, holds its key for ClaimedFor.
+// The next one waits for that, and runs under the same id. If the first goes on
+// after all, the key is not its any more.
 func deadProcess(t *testing.T, store Store) {
 	began, end := make(chan uuid.UUID), make(chan struct{})
-	dead := serve(t, dying{store}, func(ctx context.Context, _ Request) error {
+	dead := serve(t, standing{store}, func(ctx context.Context, _ Request) error {
 		id, err := endpoint.NewID(ctx)
+		must(t, err)
 		began <- id
 		<-end
-		return err
+		return fault.New(fault.NotFound, "gone", "It has gone meanwhile.")
 	})
 	key := uuid.NewString()
 	var wg sync.WaitGroup
 	wg.Go(func() { dead.post("/v1/parcels", key, parcel) })
 	id := <-began
 	s := serve(t, store, nil)
-	if p := s.post("/v1/parcels", key, parcel).first(t, 201).parcel(t); p.ID != id {
+	second := s.post("/v1/parcels", key, parcel).first(t, 201)
+	if p := second.parcel(t); p.ID != id {
 		t.Errorf("the parcel is %s, the dead process's was %s", p.ID, id)
 	}
 	close(end)
 	wg.Wait()
+	s.post("/v1/parcels", key, parcel).repeats(t, second)
 	s.ran(1)
 }
 
