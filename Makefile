@@ -27,7 +27,7 @@ import: ## take over a legacy database: make import FROM=FILE [DRY=-dry-run]
 	$(BIN)/auth import $(DRY) "$(FROM)"
 	$(BIN)/notes import $(DRY) "$(FROM)"
 
-tools: ## get what the tests need: PostgreSQL, Redis, Consul, a MongoDB server
+tools: ## get what the tests need: PostgreSQL, Redis, Consul, a MongoDB server, Chromium, a WebSocket client
 	go run ./kit/testenv/tools
 
 check: ## gofmt, go vet, staticcheck

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lxzan/gws"
+	"github.com/trellis-go/trellis/kit/pause"
 	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/token"
 )
@@ -38,15 +39,8 @@ type follower struct {
 func (f *follower) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := f.once(ctx); err != nil && ctx.Err() == nil {
-			pause(ctx, 50*time.Millisecond)
+			pause.For(ctx, 50*time.Millisecond)
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
 	}
 }
 
@@ -64,7 +58,7 @@ func (f *follower) once(ctx context.Context) error {
 	}
 	f.opened++
 	f.mu.Unlock()
-	conn, _, err := gws.NewClient(follows{f: f}, &gws.ClientOption{Addr: "ws" + strings.TrimPrefix(f.base, "http") + "/v1/realtime/ws?" + query.Encode()})
+	conn, _, err := gws.NewClient(follows{f: f, ctx: ctx}, &gws.ClientOption{Addr: "ws" + strings.TrimPrefix(f.base, "http") + "/v1/realtime/ws?" + query.Encode()})
 	if err != nil {
 		return err
 	}
@@ -77,7 +71,8 @@ func (f *follower) once(ctx context.Context) error {
 
 type follows struct {
 	gws.BuiltinEventHandler
-	f *follower
+	f   *follower
+	ctx context.Context
 }
 
 func (h follows) OnMessage(_ *gws.Conn, m *gws.Message) {
@@ -98,7 +93,7 @@ func (h follows) OnMessage(_ *gws.Conn, m *gws.Message) {
 	case "resync":
 		f.resyncs++
 		f.epoch, f.seq = e.Epoch, e.Seq
-		f.heard = append(f.heard, f.missed(e.Seq)...)
+		f.heard = append(f.heard, f.missed(h.ctx, e.Seq)...)
 	default:
 		f.heard = append(f.heard, e)
 		if e.Epoch != f.epoch || e.Seq != f.seq+1 {
@@ -110,7 +105,7 @@ func (h follows) OnMessage(_ *gws.Conn, m *gws.Message) {
 
 // missed reads in the inbox what the stream does not have any more: what came
 // up to an entry, and was not heard.
-func (f *follower) missed(upTo int64) (list []heard) {
+func (f *follower) missed(ctx context.Context, upTo int64) (list []heard) {
 	known := map[string]bool{}
 	for _, h := range f.heard {
 		known[h.id()] = true
@@ -118,7 +113,9 @@ func (f *follower) missed(upTo int64) (list []heard) {
 	for query := "?limit=100"; query != ""; {
 		status, page, err := f.call(f.t, "GET", "/v1/notifications"+query, nil)
 		if err != nil || status != http.StatusOK {
-			pause(f.t.Context(), 50*time.Millisecond)
+			if !pause.For(ctx, 50*time.Millisecond) {
+				return nil
+			}
 			continue
 		}
 		for _, n := range page["data"].([]any) {
@@ -225,11 +222,14 @@ func TestStreamsUnderFire(t *testing.T) {
 		defer close(done)
 		for i := 0; publishing.Err() == nil; i++ {
 			title := "n" + strconv.Itoa(i)
-			for at := 0; !publish(t, members[at%len(members)], ids, title); at++ {
-				pause(t.Context(), 10*time.Millisecond)
+			accepted := false
+			for at := 0; !accepted && t.Context().Err() == nil; at++ {
+				if accepted = publish(t, members[at%len(members)], ids, title); !accepted {
+					pause.For(t.Context(), 10*time.Millisecond)
+				}
 			}
 			sent = append(sent, title)
-			pause(publishing, 5*time.Millisecond)
+			pause.For(publishing, 5*time.Millisecond)
 		}
 	}()
 	reach := func(what string) {
@@ -272,6 +272,11 @@ func TestStreamsUnderFire(t *testing.T) {
 	reach("the kill of Redis")
 	enough()
 	<-done
+	for _, f := range followers {
+		testenv.Eventually(t, "all is heard", func() bool { return len(f.titles()) >= len(sent) })
+	}
+	stop()
+	running.Wait()
 	defer func() {
 		for i, f := range followers {
 			if got := f.titles(); t.Failed() && !slices.Equal(got, sent) {
@@ -281,7 +286,6 @@ func TestStreamsUnderFire(t *testing.T) {
 		}
 	}()
 	for i, f := range followers {
-		testenv.Eventually(t, "all is heard", func() bool { return len(f.titles()) >= len(sent) })
 		if got := f.titles(); !slices.Equal(got, sent) {
 			t.Errorf("client %d heard something else", i)
 		}

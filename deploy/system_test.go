@@ -118,9 +118,15 @@ func (p *process) signal(t *testing.T, s os.Signal) {
 	}
 }
 
-// ports reserves n free addresses on loopback.
+// ports finds n addresses on loopback that are free. They are anybody's until
+// they are used, so what takes long is done before.
 func ports(t *testing.T, n int) []string {
 	t.Helper()
+	if !testing.Short() {
+		if _, err := build(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	addrs := make([]string, n)
 	for i := range addrs {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")

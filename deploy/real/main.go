@@ -18,8 +18,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/trellis-go/trellis/kit/server"
 )
 
 func main() {
@@ -61,6 +59,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	fmt.Printf("%-8s TRELLIS_EVENTS=%s\n", "events", s.shown(cmp.Or(os.Getenv("TRELLIS_EVENTS"), s.redis)))
 	died := make(chan error, len(services))
 	for _, service := range services {
 		prefix := strings.ToUpper(service.name) + "_"
@@ -73,7 +72,7 @@ func run(ctx context.Context) (err error) {
 					return err
 				}
 			}
-			fmt.Printf("%-8s %sSTORE=%s\n", service.name, prefix, server.Redacted(url))
+			fmt.Printf("%-8s %sSTORE=%s\n", service.name, prefix, s.shown(url))
 			env = append(env, prefix+"STORE="+url)
 		}
 		c, err := start(filepath.Join(folder, service.name), env, died)

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/trellis-go/trellis/kit/server"
 	"github.com/trellis-go/trellis/kit/testenv"
 )
 
@@ -45,6 +47,17 @@ func openServers(ctx context.Context) (s *servers, err error) {
 		fmt.Printf("%-8s %s\n", server.variable, private.URL)
 	}
 	return s, nil
+}
+
+// shown is a URL as it may be printed: whole for a private server, which has no
+// password, so that it serves other commands too.
+func (s *servers) shown(url string) string {
+	for _, p := range s.private {
+		if strings.Contains(url, p.Addr) {
+			return url
+		}
+	}
+	return server.Redacted(url)
 }
 
 func (s *servers) stop() error {
@@ -83,12 +96,11 @@ func (s *servers) postgresDatabase(ctx context.Context, name string) (string, er
 // mongoDatabase returns the URL of a service's own database, which MongoDB
 // makes when it is first written to.
 func (s *servers) mongoDatabase(_ context.Context, name string) (string, error) {
-	u, err := url.Parse(s.mongo)
-	if err != nil || u.Scheme != "mongodb" && u.Scheme != "mongodb+srv" {
-		return "", errors.New("MONGODB: takes a URL, mongodb://USER@HOST:PORT/")
+	database, err := testenv.MongoDatabase(s.mongo, "trellis_"+name)
+	if err != nil {
+		return "", fmt.Errorf("MONGODB is %w", err)
 	}
-	u.Path = "/trellis_" + name
-	return u.String(), nil
+	return database, nil
 }
 
 // redisDatabase is Redis itself: keys begin with their service's name.

@@ -292,9 +292,14 @@ func TestSignalStopsTheStart(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	if err := silent.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	conn, err := silent.Accept()
 	if err != nil {
-		t.Fatal(err)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		t.Fatalf("it does not ask the registry: %v, and says\n%s", err, &said)
 	}
 	defer conn.Close()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

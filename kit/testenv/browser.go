@@ -8,12 +8,12 @@ import (
 // ChromiumBinary returns the path of a Chromium, or an error that says how to
 // get one.
 func ChromiumBinary() (string, error) {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", errors.New("testenv: Chromium is missing: no chromium in PATH. On Debian or Ubuntu: make tools (which runs: apt-get install chromium)")
+	return "", errors.New("testenv: Chromium is missing: neither chromium nor google-chrome is in PATH. On Debian: make tools (which runs: apt-get install chromium)")
 }
 
 // PythonWebSockets returns the path of a Python that has the package

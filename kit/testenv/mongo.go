@@ -130,28 +130,38 @@ func mongoName(server string) string {
 	return "admin"
 }
 
-// nameMongoDatabase returns the URL of a database that the server does not have
-// yet, and what drops it. The server makes it when it is first written to.
-func nameMongoDatabase(ctx context.Context, server string) (database string, drop func() error, err error) {
+// MongoDatabase returns the URL of a database on the server of another URL, for
+// the same user. Its error says nothing of the URL, which may have a password.
+func MongoDatabase(server, name string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Scheme != "mongodb" && u.Scheme != "mongodb+srv" || u.Host == "" {
-		return "", nil, fmt.Errorf("testenv: %s is not a URL like mongodb://127.0.0.1:27017/", mongoVariable) // it may have a password
+		return "", errors.New("not a URL like mongodb://127.0.0.1:27017/")
 	}
 	if query := u.Query(); u.User != nil && !query.Has("authSource") {
 		query.Set("authSource", mongoName(server)) // it would be the new database
 		u.RawQuery = query.Encode()
 	}
-	u.Path = "/trellis_test_" + strings.ToLower(rand.Text())
-	err = mongoAsk(ctx, u.String(), func(db *mongo.Database) error {
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// nameMongoDatabase returns the URL of a database that the server does not have
+// yet, and what drops it. The server makes it when it is first written to.
+func nameMongoDatabase(ctx context.Context, server string) (database string, drop func() error, err error) {
+	database, err = MongoDatabase(server, "trellis_test_"+strings.ToLower(rand.Text()))
+	if err != nil {
+		return "", nil, fmt.Errorf("testenv: %s is %w", mongoVariable, err)
+	}
+	err = mongoAsk(ctx, database, func(db *mongo.Database) error {
 		return db.RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Err()
 	})
 	if err != nil {
 		return "", nil, fmt.Errorf("testenv: MongoDB: %w", err)
 	}
-	return u.String(), func() error {
+	return database, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 		defer cancel()
-		err := mongoAsk(ctx, u.String(), func(db *mongo.Database) error { return db.Drop(ctx) })
+		err := mongoAsk(ctx, database, func(db *mongo.Database) error { return db.Drop(ctx) })
 		if err != nil {
 			return fmt.Errorf("testenv: drop the database: %w", err)
 		}

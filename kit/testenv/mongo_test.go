@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
+	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -271,4 +272,21 @@ func TestMongoBinaryIsMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err = MongoBinary(t.Context())
 	wantError(t, err, "MongoDB is missing", "make tools", "TRELLIS_TEST_MONGO_BIN", "TRELLIS_TEST_MONGO ", "docker run")
+}
+
+func TestMongoDatabase(t *testing.T) {
+	t.Parallel()
+	for server, want := range map[string]string{
+		"mongodb://127.0.0.1:27017/":                    "mongodb://127.0.0.1:27017/notes",
+		"mongodb://ann:pw@h":                            "mongodb://ann:pw@h/notes?authSource=admin",
+		"mongodb://ann:pw@h/users?w=1":                  "mongodb://ann:pw@h/notes?authSource=users&w=1",
+		"mongodb+srv://ann:pw@h/users?authSource=admin": "mongodb+srv://ann:pw@h/notes?authSource=admin",
+		"postgres://ann:pw@h/":                          "",
+		"mongodb://ann:pw@h:port/":                      "",
+	} {
+		got, err := MongoDatabase(server, "notes")
+		if got != want || (err == nil) != (want != "") || err != nil && strings.Contains(err.Error(), "pw") {
+			t.Errorf("%s: %q, %v; want %q", server, got, err, want)
+		}
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -83,17 +84,19 @@ func install(ctx context.Context, packages []string) error {
 		}
 	}
 	as = append(as, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get")
-	for _, args := range [][]string{
-		{"update"},
-		append([]string{"install", "--yes", "--no-install-recommends"}, packages...),
-	} {
-		command := append(append([]string{}, as...), args...)
+	get := func(args ...string) error {
+		command := slices.Concat(as, args)
 		fmt.Fprintln(os.Stderr, strings.Join(command, " "))
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("tools: %s: %w", strings.Join(command, " "), err)
 		}
+		return nil
 	}
-	return nil
+	failed := get("update")
+	for _, p := range packages { // each by itself: one that there isn't keeps no other away
+		failed = errors.Join(failed, get("install", "--yes", "--no-install-recommends", p))
+	}
+	return failed
 }
