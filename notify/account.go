@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/account"
+	"github.com/trellis-go/trellis/kit/pause"
 )
 
 var _ account.Holder = (*Service)(nil)
@@ -17,6 +18,17 @@ type holdings struct {
 	Notifications []told         `json:"notifications"`
 	Mails         []Delivery     `json:"mails"` // that are in no inbox
 	Browsers      []Subscription `json:"push_subscriptions"`
+	Scheduled     []scheduled    `json:"scheduled"`
+}
+
+// scheduled is what is to be told later.
+type scheduled struct {
+	At       time.Time      `json:"deliver_at"`
+	Category Category       `json:"category"`
+	Title    string         `json:"title"`
+	Body     string         `json:"body"`
+	Data     jsontext.Value `json:"data"`
+	Link     string         `json:"link"`
 }
 
 // told is a notification, and how it went.
@@ -38,6 +50,9 @@ func (s *Service) Export(ctx context.Context, user uuid.UUID, add account.Add) e
 		return err
 	}
 	if h.Browsers, err = s.store.Subscriptions(ctx, user); err != nil {
+		return err
+	}
+	if h.Scheduled, err = s.scheduled(ctx, user); err != nil {
 		return err
 	}
 	w, err := add("notifications.json", s.now())
@@ -68,6 +83,22 @@ func (s *Service) collect(ctx context.Context, user uuid.UUID, status Status, h 
 	}
 }
 
+// scheduled leaves out when what is snoozed comes back: each says so itself.
+func (s *Service) scheduled(ctx context.Context, user uuid.UUID) (list []scheduled, err error) {
+	timers, err := s.store.Timers(ctx, user)
+	for _, t := range timers {
+		var data timer
+		if err := json.Unmarshal(t.Data, &data); err != nil {
+			return nil, err
+		}
+		if data.Publish != nil {
+			n := data.Publish.Notification
+			list = append(list, scheduled{t.At, n.Category, n.Title, n.Body, n.Data, n.Link})
+		}
+	}
+	return list, err
+}
+
 // Erase removes all that is kept of a user, and lets nothing more of theirs in.
 func (s *Service) Erase(ctx context.Context, user uuid.UUID) (account.Receipt, error) {
 	erased, err := s.store.Erase(ctx, user)
@@ -78,7 +109,7 @@ func (s *Service) Erase(ctx context.Context, user uuid.UUID) (account.Receipt, e
 // Purge forgets once an hour what has been over for long, until ctx ends. It
 // tells what it can't do.
 func (s *Service) Purge(ctx context.Context, tell func(error)) {
-	for sleep(ctx, time.Hour) {
+	for pause.For(ctx, time.Hour) {
 		if err := s.store.Purge(ctx, s.now()); err != nil && ctx.Err() == nil {
 			tell(err)
 		}

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/auth"
 	"github.com/trellis-go/trellis/kit/account"
@@ -28,8 +30,16 @@ func TestExportAndErase(t *testing.T) {
 		w.change(t, notify.ChangeRequest{ID: archived.ID, Archived: transport.Some(true)})
 		w.happens(t, "auth", 1, about(t, auth.LinkWanted, w.ann, auth.LinkRequest{Purpose: auth.VerifyEmail}))
 
+		at := w.clock.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+		w.notify(t, notify.NotifyRequest{Category: notify.Reminder, Title: "later", Body: "b", Data: jsontext.Value(`{"a":1}`), Link: "/x", DeliverAt: &at})
+		w.change(t, notify.ChangeRequest{ID: archived.ID, SnoozedUntil: transport.Some(&at)})
+		w.change(t, notify.ChangeRequest{ID: archived.ID, Archived: transport.Some(true)})
+
 		holder := account.NewClient(w.server.Over)
 		got := export(t, holder, w.ann)
+		if s := got.Scheduled; len(s) != 1 || !s[0].At.Equal(at) || s[0].Category != notify.Reminder || s[0].Title != "later" || s[0].Body != "b" || s[0].Data["a"] != 1 || s[0].Link != "/x" {
+			t.Errorf("scheduled: %+v", s)
+		}
 		if len(got.Notifications) != many || len(got.Notifications[0].Deliveries) != 3 || len(got.Mails) != 1 || len(got.Browsers) != 1 || got.Browsers[0].ID != "phone" {
 			t.Errorf("exported %d notifications, mails %+v, browsers %+v", len(got.Notifications), got.Mails, got.Browsers)
 		}
@@ -44,7 +54,7 @@ func TestExportAndErase(t *testing.T) {
 		if err != nil || again.Erased["notifications"] != 0 {
 			t.Errorf("again: %+v, %v", again, err)
 		}
-		if got := export(t, holder, w.ann); len(got.Notifications)+len(got.Mails)+len(got.Browsers) != 0 {
+		if got := export(t, holder, w.ann); len(got.Notifications)+len(got.Mails)+len(got.Browsers)+len(got.Scheduled) != 0 {
 			t.Errorf("left: %+v", got)
 		}
 		if got := export(t, holder, w.bob); len(got.Notifications) != many {
@@ -58,8 +68,14 @@ type exported struct {
 		notify.Notification
 		Deliveries []notify.Delivery `json:"deliveries"`
 	} `json:"notifications"`
-	Mails    []notify.Delivery     `json:"mails"`
-	Browsers []notify.Subscription `json:"push_subscriptions"`
+	Mails     []notify.Delivery     `json:"mails"`
+	Browsers  []notify.Subscription `json:"push_subscriptions"`
+	Scheduled []struct {
+		At                time.Time `json:"deliver_at"`
+		Category          notify.Category
+		Title, Body, Link string
+		Data              map[string]int
+	} `json:"scheduled"`
 }
 
 func export(t *testing.T, holder account.Client, user uuid.UUID) (got exported) {

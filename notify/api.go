@@ -126,7 +126,7 @@ type NotifyRequest struct {
 	Body        string         `json:"body,omitempty" validate:"max=2000"`
 	Data        jsontext.Value `json:"data,omitzero" description:"An object of up to 4 KiB."`
 	Link        string         `json:"link,omitempty" validate:"max=500" description:"A path of the webapp, such as /notes/ID."`
-	DedupeKey   string         `json:"dedupe_key,omitempty" validate:"max=200" description:"Another with the same key within 30 days changes nothing."`
+	DedupeKey   string         `json:"dedupe_key,omitempty" validate:"max=200" description:"Another with the same key within 30 days changes nothing; with deliver_at it takes the place of one that still waits."`
 	CollapseKey string         `json:"collapse_key,omitempty" validate:"max=200" description:"This takes the place of one with the same key that is still unread."`
 	DeliverAt   *time.Time     `json:"deliver_at,omitempty" description:"When to tell it, up to a year ahead; without it, at once."`
 }

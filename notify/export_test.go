@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -13,11 +14,13 @@ func (s *Service) RingOnce(ctx context.Context) (int, error) { return s.ring(ctx
 
 // Step sends what is due now, and returns how many deliveries that were.
 func (s *Sender) Step(ctx context.Context) (int, error) {
-	deliveries, err := s.take(ctx, 100)
+	mails, err := s.take(ctx, Email, 100)
+	pushes, err2 := s.take(ctx, Push, 100)
+	deliveries := append(mails, pushes...)
 	for _, d := range deliveries {
 		s.settle(ctx, d)
 	}
-	return len(deliveries), err
+	return len(deliveries), errors.Join(err, err2)
 }
 
 // Words returns a language's texts, for what must hold for all of them.

@@ -250,9 +250,9 @@ type Store interface {
 
 	// Since returns up to max entries behind a position, and where the stream
 	// is, which may be further; with ErrResync, when it no longer has them all or
-	// never was there, too.
+	// never was there, too. A user who was erased: ErrForgotten.
 	Since(ctx context.Context, user uuid.UUID, p Position, max int) ([]Entry, Position, error)
-	// Position is where a user's stream is.
+	// Position is where a user's stream is. A user who was erased: ErrForgotten.
 	Position(ctx context.Context, user uuid.UUID) (Position, error)
 	// Live calls entry with each entry that any instance adds, as they come and
 	// a user's in their order, until ctx ends; and gap when some may have been
@@ -264,19 +264,20 @@ type Store interface {
 	// known are left as they are. If one is for a user who was erased it adds
 	// none: ErrForgotten.
 	Enqueue(ctx context.Context, deliveries ...Delivery) error
-	// Take returns up to max pending deliveries whose NextAt has come, and puts
-	// their NextAt off by lease, so that nobody else takes them meanwhile.
-	Take(ctx context.Context, now time.Time, lease time.Duration, max int) ([]Delivery, error)
+	// Take returns up to max of a channel's pending deliveries whose NextAt has
+	// come, and puts their NextAt off by lease, so that nobody else takes them
+	// meanwhile.
+	Take(ctx context.Context, over Channel, now time.Time, lease time.Duration, max int) ([]Delivery, error)
 	// Settle keeps what became of a delivery: State, Reason, Attempts, NextAt,
 	// UpdatedAt. One that is no longer pending, or no longer there, stays so.
 	Settle(ctx context.Context, d Delivery) error
 	// Deliveries returns those of a notification of a user's, by their ids.
 	Deliveries(ctx context.Context, user, notification uuid.UUID) ([]Delivery, error)
 
-	// SetTimer keeps a timer, unless its user was erased: ErrForgotten. StopTimer
-	// forgets one; none is fine.
+	// SetTimer keeps a timer, unless its user was erased: ErrForgotten.
 	SetTimer(ctx context.Context, t Timer) error
-	StopTimer(ctx context.Context, key string) error
+	// Timers returns a user's, by their time.
+	Timers(ctx context.Context, user uuid.UUID) ([]Timer, error)
 	// Ring returns up to max timers whose time has come, and puts them off by
 	// lease. What they ask for is done more than once if the process dies, so it
 	// must have a dedupe key. Rung forgets a timer, unless it was set anew since Ring.

@@ -149,8 +149,14 @@ func known(err error) error {
 
 // wake tells the Sender of this process that there may be something to send.
 func (s *Service) wake() {
+	for over := range s.pending {
+		s.wakeFor(over)
+	}
+}
+
+func (s *Service) wakeFor(over Channel) {
 	select {
-	case s.pending <- struct{}{}:
+	case s.pending[over] <- struct{}{}:
 	default:
 	}
 }

@@ -20,7 +20,9 @@ import (
 
 // Sender sends what is on its way by email and push. Several may run on one
 // store. What one had in hand when its process died is sent again, under the
-// same id.
+// same id. Which browsers a push has reached only the sender knows that tried
+// it: one that goes on, as another instance or after a restart, sends it to all
+// of them again.
 type Sender struct {
 	service *Service
 	mailer  Mailer
@@ -44,7 +46,7 @@ const MaxAttempts = 10
 const (
 	sendLease   = 3 * time.Minute
 	sendTime    = 90 * time.Second // that one delivery may take
-	sendWorkers = 8
+	sendWorkers = 8                // of each channel: one that hangs does not hold up the other
 	lookEvery   = time.Second
 	stopTime    = 10 * time.Second // that those in hand have when the sender stops
 
@@ -58,14 +60,24 @@ func (s *Sender) Run(ctx context.Context) {
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopTime, cancel) })()
+	var channels sync.WaitGroup
+	for over := range s.service.pending {
+		channels.Go(func() { s.run(ctx, working, over) })
+	}
+	channels.Wait()
+}
+
+// run sends over a channel until ctx ends, and lets what is in hand finish,
+// unless working ends.
+func (s *Sender) run(ctx, working context.Context, over Channel) {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	busy := make(chan struct{}, sendWorkers)
 	for ctx.Err() == nil {
 		room := sendWorkers - len(busy)
-		deliveries, err := s.take(ctx, room)
+		deliveries, err := s.take(ctx, over, room)
 		if err != nil && ctx.Err() == nil {
-			_ = s.logger.Log("level", "warn", "msg", "deliveries wait to be sent", "err", err)
+			_ = s.logger.Log("level", "warn", "msg", "deliveries wait to be sent", "channel", over, "err", err)
 		}
 		for _, d := range deliveries {
 			busy <- struct{}{}
@@ -73,31 +85,31 @@ func (s *Sender) Run(ctx context.Context) {
 				s.settle(working, d)
 				<-busy
 				if len(busy) >= sendWorkers-1 {
-					s.service.wake()
+					s.service.wakeFor(over)
 				}
 			})
 		}
 		if room == 0 || len(deliveries) < room {
-			s.wait(ctx)
+			s.wait(ctx, over)
 		}
 	}
 }
 
-func (s *Sender) take(ctx context.Context, max int) ([]Delivery, error) {
+func (s *Sender) take(ctx context.Context, over Channel, max int) ([]Delivery, error) {
 	if max == 0 {
 		return nil, nil
 	}
-	return s.service.store.Take(ctx, s.service.now(), sendLease, max)
+	return s.service.store.Take(ctx, over, s.service.now(), sendLease, max)
 }
 
 // wait waits until there may be something to take.
-func (s *Sender) wait(ctx context.Context) {
+func (s *Sender) wait(ctx context.Context, over Channel) {
 	pause := time.NewTimer(lookEvery)
 	defer pause.Stop()
 	select {
 	case <-ctx.Done():
 	case <-pause.C:
-	case <-s.service.pending:
+	case <-s.service.pending[over]:
 	}
 }
 

@@ -444,11 +444,9 @@ func TestSeveralInstances(t *testing.T) {
 			w.notify(t, notify.NotifyRequest{Category: notify.Security, Title: "t", DeliverAt: &at})
 		}
 		testenv.Eventually(t, "all mails are sent", func() bool { return len(w.mailer.sent()) >= times })
+		testenv.Eventually(t, "none is pending", func() bool { return w.pending(t) == 0 })
 		stop()
 		running.Wait()
-		if n, err := w.sender.Step(t.Context()); n > 0 || err != nil {
-			t.Errorf("%d deliveries were left, %v", n, err)
-		}
 		seen := map[uuid.UUID]int{}
 		for _, m := range w.mailer.sent() {
 			seen[m.ID]++
@@ -460,6 +458,71 @@ func TestSeveralInstances(t *testing.T) {
 			t.Errorf("%d notifications", page.Unread)
 		}
 	})
+}
+
+// pending is how many mails and pushes of Ann's notifications are under way.
+func (w *world) pending(t *testing.T) (n int) {
+	t.Helper()
+	inbox, err := w.store.Inbox(t.Context(), w.ann, notify.Query{Status: notify.All, Limit: notify.MaxInbox})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range inbox.Notifications {
+		deliveries, err := w.store.Deliveries(t.Context(), w.ann, one.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range deliveries {
+			if d.State == notify.Pending {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// A mail server that hangs does not hold up pushes, and a push service that
+// does not hold up mails.
+func TestChannelHangs(t *testing.T) {
+	onStores(t, func(t *testing.T, store notify.Store) {
+		for _, hangs := range []notify.Channel{notify.Email, notify.Push} {
+			w := newWorld(t, store)
+			w.profiles.set(w.ann, everywhere())
+			w.subscribe(t, "phone")
+			ctx, stop := context.WithCancel(t.Context())
+			mailer, pusher := notify.Mailer(w.mailer), notify.Pusher(w.pusher)
+			arrived := func() int { return len(w.mailer.sent()) }
+			if hangs == notify.Email {
+				mailer = hanging{until: ctx}
+				arrived = func() int { w.pusher.mu.Lock(); defer w.pusher.mu.Unlock(); return len(w.pusher.pushed) }
+			} else {
+				pusher = hanging{pusher, ctx}
+			}
+			const many = 30 // more than are sent at once
+			for range many {
+				w.notify(t, notify.NotifyRequest{Category: notify.Security, Title: "t"})
+			}
+			sender := w.newSender(t, w.service, mailer, pusher)
+			var running sync.WaitGroup
+			running.Go(func() { sender.Run(ctx) })
+			testenv.Eventually(t, "all others arrive while "+string(hangs)+" hangs", func() bool { return arrived() == many })
+			stop()
+			running.Wait()
+		}
+	})
+}
+
+// hanging is a server that answers nobody until a context ends.
+type hanging struct {
+	notify.Pusher
+	until context.Context
+}
+
+func (h hanging) Send(context.Context, notify.Mail) error { <-h.until.Done(); return errAway }
+
+func (h hanging) Push(context.Context, notify.Subscription, notify.Message) error {
+	<-h.until.Done()
+	return errAway
 }
 
 // A sender that is stopped lets what it has in hand finish.

@@ -83,8 +83,10 @@ func (s *Sender) read(ctx context.Context, d Delivery) (n Notification, o *outco
 	case n.Category == Security: // whoever reads the inbox may not be who reads the mail
 	case n.ReadAt != nil:
 		return n, new(skipped("You have read it."))
-	case n.SnoozedUntil != nil:
+	case n.SnoozedUntil != nil && n.SnoozedUntil.After(s.service.now()):
 		return n, new(skipped("You put it off."))
+	case n.SnoozedUntil != nil: // it could not be brought back yet, and this may be its push
+		return n, new(putOff(backRetry, "It waits to be back in your inbox."))
 	case n.ArchivedAt != nil && inInbox:
 		return n, new(skipped("You archived it."))
 	}

@@ -21,7 +21,7 @@ type Service struct {
 	settings *settings
 	pushKey  string
 	cursors  transport.Cursors
-	pending  chan struct{} // has one when there may be deliveries to take
+	pending  map[Channel]chan struct{} // each has one when there may be deliveries to take
 	now      func() time.Time
 }
 
@@ -34,7 +34,7 @@ func NewService(ctx context.Context, store Store, people People, profiles Profil
 	}
 	s := &Service{
 		store: store, people: people, pushKey: pushKey,
-		cursors: transport.NewCursors(key), pending: make(chan struct{}, 1), now: time.Now,
+		cursors: transport.NewCursors(key), pending: map[Channel]chan struct{}{Email: make(chan struct{}, 1), Push: make(chan struct{}, 1)}, now: time.Now,
 	}
 	s.settings, err = newSettings(profiles, func() time.Time { return s.now() })
 	return s, err
@@ -108,8 +108,8 @@ func (s *Service) Change(ctx context.Context, r ChangeRequest) (Notification, er
 		}
 	}
 	n, err := s.store.Update(ctx, user, r.ID, func(n *Notification) error { r.apply(n, now); return nil })
-	if err == nil && n.SnoozedUntil == nil && (r.SnoozedUntil.Set || r.Archived.Set) {
-		err = s.store.StopTimer(ctx, snoozeKey(r.ID))
+	if err == nil && r.SnoozedUntil.Value != nil && !n.SnoozedUntil.After(s.now()) { // the timer may have rung too early
+		err = s.setSnooze(ctx, user, r.ID, *n.SnoozedUntil)
 	}
 	return n, err
 }
@@ -168,10 +168,7 @@ func (s *Service) Delete(ctx context.Context, r NotificationRequest) error {
 			return errUnderWay
 		}
 	}
-	if err := s.store.Delete(ctx, user, r.ID); err != nil {
-		return err
-	}
-	return s.store.StopTimer(ctx, snoozeKey(r.ID))
+	return s.store.Delete(ctx, user, r.ID)
 }
 
 var errUnderWay = fault.New(fault.Conflict, "delivery_pending", "This is on its way to you by other means. Delete it when it has arrived.")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/kit/pause"
 )
 
 // timer is a Timer's data: one of the two.
@@ -20,8 +21,6 @@ type delayed struct {
 	Notification Notification `json:"notification"`
 	Keys         Keys         `json:"keys"`
 }
-
-func snoozeKey(id uuid.UUID) string { return "snooze " + id.String() }
 
 func (s *Service) setTimer(ctx context.Context, key string, user uuid.UUID, at time.Time, data timer) error {
 	text, err := json.Marshal(data)
@@ -39,12 +38,17 @@ func (s *Service) publishAt(ctx context.Context, at time.Time, n Notification, k
 }
 
 // snooze sets the timer of a notification before that is put off: the other
-// way round it might never come back.
+// way round it might never come back. Who takes a snooze back leaves the timer,
+// which then does nothing: to stop it might stop that of the next snooze.
 func (s *Service) snooze(ctx context.Context, user, id uuid.UUID, until time.Time) error {
 	if _, err := s.store.Notification(ctx, user, id); err != nil {
 		return err
 	}
-	return s.setTimer(ctx, snoozeKey(id), user, until, timer{Snoozed: &id})
+	return s.setSnooze(ctx, user, id, until)
+}
+
+func (s *Service) setSnooze(ctx context.Context, user, id uuid.UUID, until time.Time) error {
+	return s.setTimer(ctx, fmt.Sprintf("snooze %s", id), user, until, timer{Snoozed: &id})
 }
 
 const (
@@ -52,7 +56,8 @@ const (
 	ringLease = time.Minute
 	ringMax   = 100
 
-	backDelay = 2 * time.Second // until the push of what has come back, which comes back meanwhile
+	backDelay = 2 * time.Second  // until the push of what has come back, which comes back meanwhile
+	backRetry = 10 * time.Second // until it is tried again, if that has not
 )
 
 // Ring does what timers ask for when their time has come, until ctx ends. What
@@ -65,7 +70,7 @@ func (s *Service) Ring(ctx context.Context, tell func(error)) {
 			tell(fmt.Errorf("timers: %w", err))
 		}
 		if n < ringMax || err != nil {
-			sleep(ctx, ringEvery)
+			pause.For(ctx, ringEvery)
 		}
 	}
 }
@@ -102,15 +107,22 @@ func (s *Service) rang(ctx context.Context, t Timer) error {
 }
 
 // comeBack ends a snooze: the notification is unread again. It is pushed too,
-// as who asked for that may be elsewhere by now.
+// as who asked for that may be elsewhere by now. A snooze that is to last longer
+// gets its timer anew, for this may be the only one: of several changes at once,
+// or of one that was not kept.
 func (s *Service) comeBack(ctx context.Context, t Timer, id uuid.UUID) error {
 	now := micros(s.now())
 	due := func(n Notification) bool { return n.SnoozedUntil != nil && !n.SnoozedUntil.After(now) }
 	n, err := s.store.Notification(ctx, t.User, id)
-	if errors.Is(err, ErrNotFound) || err == nil && !due(n) {
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return nil
-	} else if err != nil {
+	case err != nil:
 		return err
+	case n.SnoozedUntil == nil:
+		return nil
+	case !due(n):
+		return known(s.setSnooze(ctx, t.User, id, *n.SnoozedUntil))
 	}
 	push := Delivery{
 		ID:   uuid.NewSHA1(id, []byte(t.At.Format(time.RFC3339Nano))), // the same when this rings again
@@ -130,16 +142,4 @@ func (s *Service) comeBack(ctx context.Context, t Timer, id uuid.UUID) error {
 		return nil
 	}
 	return known(err)
-}
-
-// sleep waits. It returns false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	pause := time.NewTimer(d)
-	defer pause.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-pause.C:
-		return true
-	}
 }

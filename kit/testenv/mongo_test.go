@@ -7,8 +7,8 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
-	"sync"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"

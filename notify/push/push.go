@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -99,6 +100,9 @@ func (p *Pusher) Push(ctx context.Context, to notify.Subscription, m notify.Mess
 			HTTPClient: p.client, Subscriber: p.contact, VAPIDPublicKey: p.public, VAPIDPrivateKey: p.private,
 			TTL: int(life.Seconds()), Urgency: urgency, Topic: base64.RawURLEncoding.EncodeToString(m.ID[:]),
 		})
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // without the endpoint: who knows it may push (RFC 8030, 8.3)
+	}
 	if errors.Is(err, errNotPublic) {
 		return &notify.Trouble{Reason: "The browser's push service has no public address.", Final: true, Cause: err}
 	} else if err != nil {

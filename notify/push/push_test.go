@@ -283,6 +283,28 @@ func TestPrivateEndpoints(t *testing.T) {
 	}
 }
 
+// The endpoint is in no error: who reads it in a log could push.
+func TestEndpointStaysSecret(t *testing.T) {
+	b := open(t)
+	reaches, outside := newPusher(t, b.Client()), newPusher(t, nil)
+	b.Close()
+	for endpoint, p := range map[string]*push.Pusher{
+		b.URL + "/send/secret":                  reaches,
+		b.URL + "/secret?secret=secret":         outside,
+		"https://push.example/secret%zz":        outside,
+		"https://push.example/secret\x7f":       outside,
+		"https://push.example:secret/secret":    outside,
+		"ftp://push.example/secret":             outside,
+		"https://unknown.invalid/send/a/secret": outside,
+	} {
+		to := b.subscription()
+		to.Endpoint = endpoint
+		if err := p.Push(t.Context(), to, message()); err == nil || strings.Contains(err.Error(), "/secret") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestPublic(t *testing.T) {
 	for text, want := range map[string]bool{
 		"8.8.8.8": true, "2606:4700::1111": true, "193.0.6.139": true, "::ffff:8.8.8.8": true,

@@ -37,13 +37,66 @@ func TestErased(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, quick, realtime.Options{})
 	user := uuid.New()
-	s, e := w.live(user, "s1"), w.follow(user, "s1", "")
-	w.store.set(func() { w.store.erased = user; w.store.gap() })
+	s, e := w.live(user, "s1"), w.follow(user, "s1", "") // of a stream without an entry
+	w.store.erase(t, user)
+	w.store.set(func() { w.store.gap() })
 	if got := s.closed(); got != "4401 account erased" {
 		t.Errorf("closed with %q", got)
 	}
 	e.end("session_ended")
+	user = uuid.New()
+	w.tell(user, `1`)
+	s = w.live(user, "s1")
+	w.store.erase(t, user)
+	w.store.set(func() { w.store.gap() })
+	if got := s.closed(); got != "4401 account erased" {
+		t.Errorf("closed with %q", got)
+	}
 	w.empty()
+}
+
+// A stream does not live for ever: its client comes back, if it still may, and
+// misses nothing.
+func TestAge(t *testing.T) {
+	t.Parallel()
+	times := quick
+	times.Age = 2 * time.Second
+	w := newWorld(t, times, realtime.Options{})
+	user := uuid.New()
+	began := time.Now()
+	held, s, e := w.dial(w.ticket(user, "s1")), w.live(user, "s1"), w.follow(user, "s1", "")
+	w.tell(user, `1`)
+	expect(t, s.next, entries(1, 1)...)
+	for _, s := range []*socket{held, s} {
+		if got := s.closed(); got != "1012 time to come back" {
+			t.Errorf("closed with %q", got)
+		}
+	}
+	e.end("restart")
+	if took := time.Since(began); took < times.Age*3/4 {
+		t.Errorf("it took %v", took)
+	}
+	w.empty()
+	w.tell(user, `2`, `3`)
+	again := w.dial(w.ticket(user, "s1", "&epoch=", w.epoch(user), "&seq=1"))
+	expect(t, again.next, append([]string{"hello 3"}, entries(2, 3)...)...)
+	expect(t, w.follow(user, "s1", w.epoch(user)+"-1").next, append([]string{"hello 3"}, entries(2, 3)...)...)
+}
+
+// Streams that began together do not end together, nor later than they should.
+func TestAgesDiffer(t *testing.T) {
+	t.Parallel()
+	seen := map[time.Duration]bool{}
+	for turn := range uint32(1000) {
+		age := realtime.Lifetime(time.Hour, turn<<22|turn)
+		if age < 45*time.Minute || age > time.Hour {
+			t.Errorf("it lives for %v", age)
+		}
+		seen[age.Truncate(time.Minute)] = true
+	}
+	if len(seen) != 15 {
+		t.Errorf("%d different minutes", len(seen))
+	}
 }
 
 // A service that stops sends the clients away with the reason, and is not

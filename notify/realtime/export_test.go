@@ -12,7 +12,7 @@ import (
 
 // Times are how long things take, where that is not what is usual.
 type Times struct {
-	Beat, Hold, Ping, Comment, Patience, Farewell, Present, Life, Drain, Retry time.Duration
+	Beat, Hold, Ping, Comment, Patience, Farewell, Present, Life, Drain, Retry, Age time.Duration
 }
 
 // Hurry makes things take another time. Call it before Run.
@@ -23,6 +23,7 @@ func (h *Hub) Hurry(t Times) {
 	u.patience, u.farewell = cmp.Or(t.Patience, u.patience), cmp.Or(t.Farewell, u.farewell)
 	u.present, u.life = cmp.Or(t.Present, u.present), cmp.Or(t.Life, u.life)
 	u.drain, u.retry = cmp.Or(t.Drain, u.drain), cmp.Or(t.Retry, u.retry)
+	u.age = cmp.Or(t.Age, u.age)
 }
 
 // Open is how many streams there are.
@@ -44,6 +45,11 @@ func (h *Hub) Adopt(conn net.Conn, user uuid.UUID) error {
 	s.stream.open(s, nil, false)
 	s.serve()
 	return nil
+}
+
+// Lifetime is how long a stream lives.
+func Lifetime(age time.Duration, turn uint32) time.Duration {
+	return (&stream{hub: &Hub{times: times{age: age}}, turn: turn}).lifetime()
 }
 
 // ParseFrame and ParseLastEvent read what clients say.

@@ -44,9 +44,10 @@ func TestTicket(t *testing.T) {
 	_, res = w.shake(w.ticket(user, "s2"), handshake, "")
 	refused(t, res, 401, "session_ended")
 
-	w.store.set(func() { w.store.erased = user })
-	_, res = w.shake(w.ticket(user, "s1"), handshake, "")
-	refused(t, res, 410, "user_erased")
+	path = w.ticket(user, "s1")
+	w.store.erase(t, user)
+	_, res = w.shake(path, handshake, "")
+	refused(t, res, 401, "ticket_invalid")
 
 	refused(t, w.ask("GET", "/v1/realtime/events", ""), 401, "token_missing")
 	refused(t, w.ask("GET", "/v1/realtime/events", w.token(user, "s2")), 401, "session_ended")

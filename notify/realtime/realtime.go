@@ -46,6 +46,7 @@ type times struct {
 	life     time.Duration // of what was told
 	drain    time.Duration // until who has not gone is cut
 	retry    time.Duration // before a store that failed is asked again, at first
+	age      time.Duration // of a stream, at most: then its client comes back, and shows who it is anew
 }
 
 var usual = times{
@@ -54,6 +55,7 @@ var usual = times{
 	patience: 10 * time.Second, farewell: time.Second,
 	present: 20 * time.Second, life: 45 * time.Second,
 	drain: 5 * time.Second, retry: 500 * time.Millisecond,
+	age: time.Hour, // for who is let in once stays, though their session is over and nobody heard
 }
 
 // Hub serves the streams of one instance.

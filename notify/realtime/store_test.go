@@ -25,8 +25,7 @@ type store struct {
 	deaf   bool // Live hears of nothing
 	flaky  bool // of some, and then that there may have been others
 	broken bool // nothing can be read
-	erased uuid.UUID
-	lost   int // entries that Live did not hear of
+	lost   int  // entries that Live did not hear of
 	reads  int
 	gap    func() // once Live has begun
 }
@@ -87,28 +86,25 @@ func (s *store) Live(ctx context.Context, entry func(uuid.UUID, string, notify.E
 
 var errBroken = errors.New("the store is broken")
 
-func (s *store) fails(user uuid.UUID) error {
+func (s *store) fails() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
-	switch {
-	case s.broken:
+	if s.broken {
 		return errBroken
-	case s.erased == user:
-		return notify.ErrForgotten
 	}
 	return nil
 }
 
 func (s *store) Since(ctx context.Context, user uuid.UUID, p notify.Position, most int) ([]notify.Entry, notify.Position, error) {
-	if err := s.fails(user); err != nil {
+	if err := s.fails(); err != nil {
 		return nil, notify.Position{}, err
 	}
 	return s.Store.Since(ctx, user, p, most)
 }
 
 func (s *store) Position(ctx context.Context, user uuid.UUID) (notify.Position, error) {
-	if err := s.fails(user); err != nil {
+	if err := s.fails(); err != nil {
 		return notify.Position{}, err
 	}
 	return s.Store.Position(ctx, user)
@@ -120,6 +116,14 @@ func (s *store) Present(_ context.Context, users []uuid.UUID, life time.Duration
 	default:
 	}
 	return nil
+}
+
+// erase removes a user.
+func (s *store) erase(t testing.TB, user uuid.UUID) {
+	t.Helper()
+	if _, err := s.Erase(context.Background(), user); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // forget loses a user's stream: the next entry begins another.

@@ -65,6 +65,7 @@ type ending struct {
 
 var (
 	restarting   = &ending{1012, "restart", "restarting", "restarting"}
+	aged         = &ending{1012, "restart", "time to come back", "aged"}
 	sessionEnded = &ending{4401, "session_ended", "session ended", "session"}
 	erased       = &ending{4401, "session_ended", "account erased", "erased"}
 	tooSlow      = &ending{1013, "", "too slow", "slow"}

@@ -57,6 +57,10 @@ func (s *stream) look(l look) {
 		s.finishLocked(sessionEnded)
 		return
 	}
+	if l.now.Sub(s.opened) >= s.lifetime() {
+		s.finishLocked(aged)
+		return
+	}
 	if s.held && l.now.Sub(s.opened) >= s.hub.times.hold {
 		s.begin(nil)
 	}
@@ -68,6 +72,13 @@ func (s *stream) look(l look) {
 	if s.behind && !s.held && !l.now.Before(s.retry) {
 		s.rouse()
 	}
+}
+
+// lifetime is from three quarters of the greatest age on, so that streams that
+// began together do not end together.
+func (s *stream) lifetime() time.Duration {
+	const parts = 1000
+	return s.hub.times.age * time.Duration(3*parts+s.turn%parts) / (4 * parts)
 }
 
 func (s *stream) pingDue(l look) {

@@ -74,9 +74,9 @@ func (s *Store) Enqueue(ctx context.Context, deliveries ...notify.Delivery) erro
 	return admitted(s.run(ctx, enqueue, args...))
 }
 
-func (s *Store) Take(ctx context.Context, now time.Time, lease time.Duration, max int) ([]notify.Delivery, error) {
+func (s *Store) Take(ctx context.Context, over notify.Channel, now time.Time, lease time.Duration, max int) ([]notify.Delivery, error) {
 	till := utc(now.Add(lease))
-	answer, err := s.run(ctx, take, micros(now), micros(till), max).Slice()
+	answer, err := s.run(ctx, take, string(over), micros(now), micros(till), max).Slice()
 	if err != nil {
 		return nil, err
 	}

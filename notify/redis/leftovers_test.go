@@ -53,7 +53,6 @@ func TestLeftovers(t *testing.T) {
 	must(s.Signal(ctx, user, "signal", jsontext.Value(`{}`), "later still"))
 	count("dedupe", 2)
 	count("tickets", 0)
-	must(s.StopTimer(ctx, "0"))
 	rung, err := s.Ring(ctx, now, time.Minute, 10)
 	must(err)
 	for _, r := range rung {

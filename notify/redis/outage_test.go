@@ -214,7 +214,7 @@ func TestPartIsLost(t *testing.T) {
 	publish := func(user uuid.UUID, key string) notify.Notification {
 		t.Helper()
 		n, added, err := s.Publish(ctx, notify.Notification{ID: uuid.New(), User: user, Category: notify.System, CreatedAt: now}, notify.Keys{Collapse: key},
-			notify.Delivery{ID: uuid.New(), State: notify.Pending, NextAt: now}, notify.Delivery{ID: uuid.New(), State: notify.Sent})
+			notify.Delivery{ID: uuid.New(), Channel: notify.Email, State: notify.Pending, NextAt: now}, notify.Delivery{ID: uuid.New(), State: notify.Sent})
 		if err != nil || !added {
 			t.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func TestPartIsLost(t *testing.T) {
 	if err := errors.Join(s.Del(ctx, mine+"meta", mine+"items", mine+"deliveries").Err(), s.HDel(ctx, s.Prefix+"timers", user.String()).Err()); err != nil {
 		t.Fatal(err)
 	}
-	taken, err := s.Take(ctx, now, time.Minute, 10)
+	taken, err := s.Take(ctx, notify.Email, now, time.Minute, 10)
 	if err != nil || len(taken) != 1 || taken[0].Notification != theirs.ID {
 		t.Errorf("%+v, %v", taken, err)
 	}
@@ -242,7 +242,7 @@ func TestPartIsLost(t *testing.T) {
 	if err := s.Purge(ctx, now); err != nil {
 		t.Error(err)
 	}
-	if due, ringing := s.ZCard(ctx, s.Prefix+"due").Val(), s.ZCard(ctx, s.Prefix+"ringing").Val(); due != 1 || ringing != 1 {
+	if due, ringing := s.ZCard(ctx, s.Prefix+"due:email").Val(), s.ZCard(ctx, s.Prefix+"ringing").Val(); due != 1 || ringing != 1 {
 		t.Errorf("%d are still due, %d will ring", due, ringing)
 	}
 	_, _, err = s.ReadAll(ctx, user, 10, "", now)

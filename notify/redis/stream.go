@@ -21,18 +21,12 @@ func (s *Store) Signal(ctx context.Context, user uuid.UUID, kind string, data js
 	return admitted(s.change(ctx, signal, user, dedupe("signal ", key), notify.DedupeFor.Milliseconds(), kind, text, notify.MaxStream))
 }
 
-// Since asks for the entries before it asks where the stream is: if an epoch
-// ends, or entries go, between these, that shows.
 func (s *Store) Since(ctx context.Context, user uuid.UUID, p notify.Position, max int) ([]notify.Entry, notify.Position, error) {
-	pipe := s.Pipeline()
+	pipe := s.TxPipeline() // or an entry that comes in between would be one that is missing
 	behind := pipe.Do(ctx, "xrange", s.key(user, "stream"), strconv.FormatUint(uint64(p.Seq)+1, 10), "+", "count", max)
-	position := pipe.HMGet(ctx, s.key(user, "meta"), "epoch", "seq")
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, notify.Position{}, err
-	}
-	at := parsePosition(position.Val())
-	if p == at {
-		return nil, at, nil
+	at, err := s.position(ctx, pipe, user)
+	if err != nil || p == at {
+		return nil, at, err
 	}
 	list, err := behind.Slice()
 	if err != nil {
@@ -67,8 +61,20 @@ func parseEntry(v any) (e notify.Entry, err error) {
 }
 
 func (s *Store) Position(ctx context.Context, user uuid.UUID) (notify.Position, error) {
-	at, err := s.HMGet(ctx, s.key(user, "meta"), "epoch", "seq").Result()
-	return parsePosition(at), err
+	return s.position(ctx, s.Pipeline(), user)
+}
+
+// position asks where a user's stream is, together with what is in the pipe.
+func (s *Store) position(ctx context.Context, pipe goredis.Pipeliner, user uuid.UUID) (p notify.Position, err error) {
+	at := pipe.HMGet(ctx, s.key(user, "meta"), "epoch", "seq")
+	forgotten := pipe.Exists(ctx, s.Prefix+"forgotten:"+mark(user))
+	if _, err = pipe.Exec(ctx); err != nil {
+		return p, err
+	}
+	if forgotten.Val() > 0 {
+		return p, notify.ErrForgotten
+	}
+	return parsePosition(at.Val()), nil
 }
 
 func parsePosition(at []any) (p notify.Position) {

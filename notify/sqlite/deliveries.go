@@ -38,14 +38,14 @@ func enqueue(ctx context.Context, tx *sql.Tx, deliveries []notify.Delivery) erro
 	return nil
 }
 
-func (s *Store) Take(ctx context.Context, now time.Time, lease time.Duration, max int) (taken []notify.Delivery, err error) {
-	if idle, err := s.idle(ctx, `select 1 from deliveries where state = 'pending' and next_at <= ? limit 1`, now); idle || err != nil {
+func (s *Store) Take(ctx context.Context, over notify.Channel, now time.Time, lease time.Duration, max int) (taken []notify.Delivery, err error) {
+	if idle, err := s.idle(ctx, `select 1 from deliveries where state = 'pending' and next_at <= ? and channel = ? limit 1`, now, over); idle || err != nil {
 		return nil, err
 	}
 	err = s.Tx(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `update deliveries set next_at = ? where rowid in
-			(select rowid from deliveries where state = 'pending' and next_at <= ? order by next_at, id limit ?) returning `+deliveryColumns,
-			kitsqlite.Micros(now.Add(lease)), kitsqlite.Micros(now), max)
+			(select rowid from deliveries where state = 'pending' and channel = ? and next_at <= ? order by next_at, id limit ?) returning `+deliveryColumns,
+			kitsqlite.Micros(now.Add(lease)), over, kitsqlite.Micros(now), max)
 		taken, err = all(rows, err, scanDelivery)
 		return err
 	})
@@ -54,9 +54,9 @@ func (s *Store) Take(ctx context.Context, now time.Time, lease time.Duration, ma
 
 // idle tells whether a query for what is due at now finds nothing, so that no
 // writer waits for who looks in vain.
-func (s *Store) idle(ctx context.Context, query string, now time.Time) (bool, error) {
+func (s *Store) idle(ctx context.Context, query string, now time.Time, more ...any) (bool, error) {
 	var one int
-	err := s.Reader.QueryRowContext(ctx, query, kitsqlite.Micros(now)).Scan(&one)
+	err := s.Reader.QueryRowContext(ctx, query, append([]any{kitsqlite.Micros(now)}, more...)...).Scan(&one)
 	if none(err) {
 		return true, nil
 	}

@@ -50,10 +50,15 @@ func (s *Store) change(ctx context.Context, f func(*sql.Tx) error) error {
 	return nil
 }
 
+// reader is a database, or a transaction.
+type reader interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // admit returns ErrForgotten if a user was erased.
-func admit(ctx context.Context, tx *sql.Tx, user uuid.UUID) error {
+func admit(ctx context.Context, db reader, user uuid.UUID) error {
 	var forgotten bool
-	err := tx.QueryRowContext(ctx, `select exists (select 1 from forgotten where user = ? and until > ?)`, mark(user), now()).Scan(&forgotten)
+	err := db.QueryRowContext(ctx, `select exists (select 1 from forgotten where user = ? and until > ?)`, mark(user), now()).Scan(&forgotten)
 	if err == nil && forgotten {
 		err = notify.ErrForgotten
 	}

@@ -55,7 +55,7 @@ func (s *Store) Since(ctx context.Context, user uuid.UUID, p notify.Position, ma
 		return nil, notify.Position{}, err
 	}
 	defer tx.Rollback()
-	at, _, err := state(ctx, tx, user)
+	at, err := position(ctx, tx, user)
 	switch {
 	case err != nil:
 		return nil, at, err
@@ -76,14 +76,20 @@ func (s *Store) Since(ctx context.Context, user uuid.UUID, p notify.Position, ma
 }
 
 func (s *Store) Position(ctx context.Context, user uuid.UUID) (notify.Position, error) {
-	p, _, err := state(ctx, s.Reader, user)
+	return position(ctx, s.Reader, user)
+}
+
+// position returns where a user's stream is. One who was erased has none.
+func position(ctx context.Context, db reader, user uuid.UUID) (notify.Position, error) {
+	p, _, err := state(ctx, db, user)
+	if err == nil && p == (notify.Position{}) {
+		err = admit(ctx, db, user)
+	}
 	return p, err
 }
 
 // state returns where a user's stream is, and how many are unread.
-func state(ctx context.Context, db interface {
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, user uuid.UUID) (p notify.Position, unread int, err error) {
+func state(ctx context.Context, db reader, user uuid.UUID) (p notify.Position, unread int, err error) {
 	err = db.QueryRowContext(ctx, `select epoch, seq, unread from streams where user = ?`, user[:]).Scan(&p.Epoch, &p.Seq, &unread)
 	if none(err) {
 		err = nil

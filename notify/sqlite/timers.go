@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/google/uuid"
 	kitsqlite "github.com/trellis-go/trellis/kit/sqlite"
 	"github.com/trellis-go/trellis/notify"
 )
@@ -20,9 +21,9 @@ func (s *Store) SetTimer(ctx context.Context, t notify.Timer) error {
 	})
 }
 
-func (s *Store) StopTimer(ctx context.Context, key string) error {
-	_, err := s.Writer.ExecContext(ctx, `delete from timers where key = ?`, key)
-	return err
+func (s *Store) Timers(ctx context.Context, user uuid.UUID) ([]notify.Timer, error) {
+	rows, err := s.Reader.QueryContext(ctx, `select key, user, at, data from timers where user = ? order by at, key`, user[:])
+	return all(rows, err, scanTimer)
 }
 
 func (s *Store) Ring(ctx context.Context, now time.Time, lease time.Duration, max int) (rung []notify.Timer, err error) {
@@ -33,15 +34,17 @@ func (s *Store) Ring(ctx context.Context, now time.Time, lease time.Duration, ma
 		rows, err := tx.QueryContext(ctx, `update timers set due = ?, leased = true where key in
 			(select key from timers where due <= ? order by due, key limit ?) returning key, user, at, data`,
 			kitsqlite.Micros(now.Add(lease)), kitsqlite.Micros(now), max)
-		rung, err = all(rows, err, func(r row) (t notify.Timer, err error) {
-			var at int64
-			err = r.Scan(&t.Key, &t.User, &at, &t.Data)
-			t.At = kitsqlite.Time(at)
-			return t, err
-		})
+		rung, err = all(rows, err, scanTimer)
 		return err
 	})
 	return rung, err
+}
+
+func scanTimer(r row) (t notify.Timer, err error) {
+	var at int64
+	err = r.Scan(&t.Key, &t.User, &at, &t.Data)
+	t.At = kitsqlite.Time(at)
+	return t, err
 }
 
 // Rung knows a timer that was set anew by that nobody has it, or by what it is.

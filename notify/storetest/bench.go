@@ -109,7 +109,7 @@ func Bench(b *testing.B, create func(t testing.TB) Database) {
 	})
 	b.Run("TakeIdle", func(b *testing.B) {
 		for b.Loop() {
-			_, err := s.Take(b.Context(), day.AddDate(-1, 0, 0), lease, 10)
+			_, err := s.Take(b.Context(), notify.Email, day.AddDate(-1, 0, 0), lease, 10)
 			must(b, err)
 		}
 	})

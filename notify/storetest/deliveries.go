@@ -25,11 +25,14 @@ func delivery(user, notification uuid.UUID, edits ...func(*notify.Delivery)) not
 
 const lease = time.Minute
 
-// take takes deliveries and returns them by their ids.
-func take(t testing.TB, s notify.Store, now time.Time, max int) []notify.Delivery {
+// take takes deliveries, up to max of each channel, and returns them by their ids.
+func take(t testing.TB, s notify.Store, now time.Time, max int) (taken []notify.Delivery) {
 	t.Helper()
-	taken, err := s.Take(t.Context(), now, lease, max)
-	must(t, err)
+	for _, over := range []notify.Channel{notify.Email, notify.Push} {
+		some, err := s.Take(t.Context(), over, now, lease, max)
+		must(t, err)
+		taken = append(taken, some...)
+	}
 	slices.SortFunc(taken, func(a, b notify.Delivery) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return taken
 }
@@ -110,6 +113,46 @@ func deliveries(t *testing.T, db Database) {
 	of(user, uuid.Nil, failed)
 }
 
+// One channel's deliveries are not in the way of another's.
+func deliveriesByChannel(t *testing.T, db Database) {
+	s := db.Open(t)
+	user, about := newID(), newID()
+	mail, other := delivery(user, about), delivery(user, about)
+	push := delivery(user, about, func(d *notify.Delivery) { d.Channel, d.NextAt = notify.Push, day.Add(time.Second) })
+	must(t, s.Enqueue(t.Context(), mail, other, push))
+	now := day.Add(2 * time.Second)
+	takes := func(over notify.Channel, max int, want ...uuid.UUID) {
+		t.Helper()
+		taken, err := s.Take(t.Context(), over, now, lease, max)
+		must(t, err)
+		var got []uuid.UUID
+		for _, d := range taken {
+			got = append(got, d.ID)
+			same(t, d.Channel, over)
+		}
+		same(t, got, want)
+	}
+	takes(notify.InApp, 10)
+	takes(notify.Push, 1, push.ID)
+	takes(notify.Push, 10)
+	takes(notify.Email, 1, mail.ID)
+	takes(notify.Email, 10, other.ID)
+	push.NextAt, push.Attempts = now, 2
+	must(t, s.Settle(t.Context(), push))
+	takes(notify.Email, 10)
+	takes(notify.Push, 10, push.ID)
+	push.NextAt = now.Add(lease)
+	mail.NextAt, other.NextAt = push.NextAt, push.NextAt
+	got, err := s.Deliveries(t.Context(), user, about)
+	must(t, err)
+	same(t, got, []notify.Delivery{mail, other, push})
+	push.State = notify.Sent
+	must(t, s.Settle(t.Context(), push))
+	now = push.NextAt
+	takes(notify.Push, 10)
+	takes(notify.Email, 10, mail.ID, other.ID)
+}
+
 // Each of many is taken by one.
 func deliveriesAtOnce(t *testing.T, db Database) {
 	stores := []notify.Store{db.Open(t), db.Open(t)}
@@ -126,7 +169,7 @@ func deliveriesAtOnce(t *testing.T, db Database) {
 	for worker := range 6 {
 		wg.Go(func() {
 			for {
-				taken, err := stores[worker%2].Take(t.Context(), day, lease, 4)
+				taken, err := stores[worker%2].Take(t.Context(), notify.Email, day, lease, 4)
 				if err != nil {
 					t.Error(err)
 				}
@@ -187,13 +230,19 @@ func timers(t *testing.T, db Database) {
 		same(t, got, want)
 	}
 	a, b, c := timer("a", 0, "data\x00\xff\n"), timer("b", time.Second, ""), timer("c", 2*time.Second, "{}")
-	for _, one := range []notify.Timer{a, b, c, timer("d", time.Second, ""), timer("e", time.Second, "")} {
+	has := func(user uuid.UUID, want ...notify.Timer) {
+		t.Helper()
+		got, err := s.Timers(t.Context(), user)
+		must(t, err)
+		same(t, got, want)
+	}
+	for _, one := range []notify.Timer{c, b, a, timer("e", time.Second, "")} {
 		must(t, s.SetTimer(t.Context(), one))
 	}
 	e := timer("e", time.Hour, "later")
 	must(t, s.SetTimer(t.Context(), e))
-	must(t, s.StopTimer(t.Context(), "d"))
-	must(t, s.StopTimer(t.Context(), "never set"))
+	has(user, a, b, c, e)
+	has(newID())
 	ring(-time.Microsecond, 10)
 	ring(time.Second, 1, a)
 	ring(2*time.Second, 10, b, c)
@@ -201,7 +250,8 @@ func timers(t *testing.T, db Database) {
 	must(t, s.Rung(t.Context(), a))
 	must(t, s.Rung(t.Context(), a))
 	must(t, s.Rung(t.Context(), timer("never set", 0, "")))
-	must(t, s.StopTimer(t.Context(), "b"))
+	has(user, b, c, e)
+	must(t, s.Rung(t.Context(), b))
 	ring(lease+2*time.Second, 10, c) // the lease is over
 	ring(time.Hour, 10, c, e)
 	must(t, s.Rung(t.Context(), c))
@@ -212,6 +262,8 @@ func timers(t *testing.T, db Database) {
 	other.User = newID()
 	must(t, s.SetTimer(t.Context(), e))
 	must(t, s.SetTimer(t.Context(), other)) // the key is one
+	has(user)
+	has(other.User, other)
 	ring(time.Hour, 10, other)
 }
 

@@ -93,15 +93,18 @@ func erase(t *testing.T, db Database) {
 		_, _, err = late.ReadAll(ctx, user, 1000, "", day)
 		must(t, err)
 		must(t, late.Rung(ctx, notify.Timer{Key: "hush:" + user.String(), User: user, At: day, Data: []byte("hush")}))
-		must(t, late.StopTimer(ctx, "hush:"+one.ID.String()))
 		_, err = late.TakeTicket(ctx, sha256.Sum256(user[:]))
 		wantError(t, err, notify.ErrNoTicket)
 		find(t, db, false, user.String(), "hush")
 	}
 	forbidden()
 	same(t, inbox(t, s, user), notify.Inbox{})
-	_, _, err = s.Since(ctx, user, before, 10)
-	wantError(t, err, notify.ErrResync)
+	for _, p := range []notify.Position{before, {}} {
+		_, _, err = s.Since(ctx, user, p, 10)
+		wantError(t, err, notify.ErrForgotten)
+	}
+	_, err = s.Position(ctx, user)
+	wantError(t, err, notify.ErrForgotten)
 	if present, err := s.IsPresent(ctx, user); err != nil || present {
 		t.Errorf("present: %t, %v", present, err)
 	}

@@ -7,7 +7,7 @@ for _, member in ipairs(redis.call('ZRANGEBYLEX', of(user) .. 'delivered', '[' .
   local id = string.sub(member, 37)
   local text = redis.call('HGET', of(user) .. 'deliveries', id)
   if text then
-    answer[#answer + 1] = redis.call('ZSCORE', store .. 'due', user .. id) or ''
+    answer[#answer + 1] = redis.call('ZSCORE', due(text), user .. id) or ''
     answer[#answer + 1] = text
   end
 end

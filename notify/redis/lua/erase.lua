@@ -8,8 +8,10 @@ local counts = {
   redis.call('HLEN', mine .. 'items'), redis.call('XLEN', mine .. 'stream'), redis.call('HLEN', mine .. 'deliveries'),
   redis.call('SCARD', mine .. 'timers'), redis.call('HLEN', mine .. 'subscriptions'),
 }
-for _, id in ipairs(redis.call('HKEYS', mine .. 'deliveries')) do
-  redis.call('ZREM', store .. 'due', user .. id)
+local deliveries = redis.call('HGETALL', mine .. 'deliveries')
+for i = 1, #deliveries, 2 do
+  local id, text = deliveries[i], deliveries[i + 1]
+  redis.call('ZREM', due(text), user .. id)
   redis.call('ZREM', store .. 'settled', user .. id)
 end
 for _, key in ipairs(redis.call('SMEMBERS', mine .. 'timers')) do

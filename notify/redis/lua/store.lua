@@ -16,7 +16,7 @@
 --   {USER}:tickets        sorted set: hashes by when they are over
 --   {USER}:subscriptions  hash: id to the hash of the endpoint, the time and the JSON
 --   {USER}:present        there while the user is
---   due, settled          sorted sets: a user and a delivery's id, by when it is
+--   due:CHANNEL, settled  sorted sets: a user and a delivery's id, by when it is
 --                           tried again, or was settled
 --   timers                hash: key to user, 0 or 1 (it is leased), time and data
 --   ringing               sorted set: keys by when they ring

@@ -1,17 +1,17 @@
--- Takes up to max deliveries that are due at a time, until another. Answers
--- each one's user and what is kept of it.
+-- Takes up to max deliveries that are due over a channel at a time, until
+-- another. Answers each one's user and what is kept of it.
 
-local at, till, max = arg(), arg(), arg()
+local due, at, till, max = store .. 'due:' .. arg(), arg(), arg(), arg()
 local taken = {}
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', store .. 'due', '-inf', at, 'LIMIT', 0, max)) do
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', at, 'LIMIT', 0, max)) do
   local user = string.sub(member, 1, 36)
   local text = redis.call('HGET', of(user) .. 'deliveries', string.sub(member, 37))
   if text then
-    redis.call('ZADD', store .. 'due', till, member)
+    redis.call('ZADD', due, till, member)
     taken[#taken + 1] = user
     taken[#taken + 1] = text
   else
-    redis.call('ZREM', store .. 'due', member) -- it was lost; it must not block the others
+    redis.call('ZREM', due, member) -- it was lost; it must not block the others
   end
 end
 return taken
