@@ -20,6 +20,7 @@ import (
 	"github.com/trellis-go/trellis/kit/server/servertest"
 	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/kit/token"
+	"github.com/trellis-go/trellis/kit/transport"
 )
 
 // onStores runs a test on every store.
@@ -41,13 +42,13 @@ type served struct {
 	drain func()
 }
 
-func serve(t *testing.T, store auth.Store) served {
+func serve(t *testing.T, store auth.Store, edits ...func(*transport.Route)) served {
 	t.Helper()
-	return serveFailing(t, store, func(err error) { t.Error(err) })
+	return serveFailing(t, store, func(err error) { t.Error(err) }, edits...)
 }
 
 // serveFailing is serve on a store that may fail to say which sessions have ended.
-func serveFailing(t *testing.T, store auth.Store, failed func(error)) served {
+func serveFailing(t *testing.T, store auth.Store, failed func(error), edits ...func(*transport.Route)) served {
 	t.Helper()
 	keys, err := auth.OpenKeyring(t.Context(), store)
 	if err != nil {
@@ -63,7 +64,13 @@ func serveFailing(t *testing.T, store auth.Store, failed func(error)) served {
 	running.Go(func() { feed.Run(ctx, failed) })
 	t.Cleanup(func() { stop(); running.Wait() })
 	service := auth.NewService(store, password.New(2), servertest.Signer, keys, feed)
-	s := servertest.Serve(t, auth.Routes(service), store.Keeper(), keys)
+	routes := auth.Routes(service)
+	for i := range routes {
+		for _, edit := range edits {
+			edit(&routes[i])
+		}
+	}
+	s := servertest.Serve(t, routes, store.Keeper(), keys)
 	t.Cleanup(drain) // before the server closes: it waits for who follows
 	return served{auth.NewClient(s.Over), s.URL, s.Over, feed.Revocations(), drain}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
@@ -195,7 +196,8 @@ func TestNewDeviceIsToldOnce(t *testing.T) {
 	})
 }
 
-// Who was imported has no device at first.
+// Whose account is new has no device at first; whose is old may have had some
+// that are forgotten.
 func TestFirstLoginIsNoNewDevice(t *testing.T) {
 	onStores(t, func(t *testing.T, store auth.Store) {
 		c := serve(t, store)
@@ -204,16 +206,22 @@ func TestFirstLoginIsNoNewDevice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		imported := auth.User{ID: uuid.New(), Username: new("bob"), Password: u.Password, CreatedAt: u.CreatedAt}
-		if _, err := store.ImportUsers(t.Context(), []auth.User{imported}); err != nil {
-			t.Fatal(err)
-		}
-		told(t, store)
-		for _, kinds := range [][]event.Kind{nil, {auth.NewDevice}} {
-			if _, err := c.Login(t.Context(), auth.LoginRequest{Login: "bob", Password: goodPassword}); err != nil {
+		const days = 24 * time.Hour
+		for name, want := range map[string]struct {
+			age   time.Duration
+			first []event.Kind
+		}{"bob": {0, nil}, "carla": {29 * days, nil}, "dormant": {31 * days, []event.Kind{auth.NewDevice}}} {
+			user := auth.User{ID: uuid.New(), Username: &name, Password: u.Password, CreatedAt: u.CreatedAt.Add(-want.age)}
+			if _, err := store.ImportUsers(t.Context(), []auth.User{user}); err != nil {
 				t.Fatal(err)
 			}
-			wantTold(t, "login", store, imported.ID, kinds...)
+			told(t, store)
+			for _, kinds := range [][]event.Kind{want.first, {auth.NewDevice}} {
+				if _, err := c.Login(t.Context(), auth.LoginRequest{Login: name, Password: goodPassword}); err != nil {
+					t.Fatal(err)
+				}
+				wantTold(t, "login of "+name, store, user.ID, kinds...)
+			}
 		}
 	})
 }

@@ -23,10 +23,14 @@ const (
 	linkSize   = 32
 )
 
-// linksWanted is the pace of mails to one user, for each purpose. Whoever asks
-// for more gets no more sent; and as any mail goes to the owner, keeping others
-// from asking gains nothing.
-var linksWanted = pace{2, time.Minute, 6 * time.Hour, 24 * time.Hour}
+// linksWanted are the paces of mails to one user. Whoever asks for more gets no
+// more sent. Anybody may ask for a new password in another's name, and so begin
+// the pause in which the owner is sent nothing: it ends while the last link,
+// which went to the owner too, is good for half of its life.
+var linksWanted = map[Purpose]pace{
+	VerifyEmail:   {2, time.Minute, 6 * time.Hour, 24 * time.Hour},
+	ResetPassword: {2, time.Minute, resetLife / 2, 24 * time.Hour},
+}
 
 var (
 	ErrNoEmail      = fault.New(fault.Conflict, "no_email", "The account has no email.")
@@ -95,7 +99,7 @@ func (s *Service) want(ctx context.Context, u User, p Purpose) error {
 		if wait := a.Until.Sub(now); wait > 0 {
 			return errManyLinks.After(wait)
 		}
-		a.count(now, linksWanted)
+		a.count(now, linksWanted[p])
 		return nil
 	}, wanted)
 }

@@ -45,7 +45,7 @@ func (s *Service) open(ctx context.Context, u User, c client, kind string) (Toke
 		}
 		session.KnownBy = deviceHash(device)
 	}
-	events, err := s.onNewDevice(ctx, session, c)
+	events, err := s.onNewDevice(ctx, u, session, c)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -60,17 +60,19 @@ func (s *Service) open(ctx context.Context, u User, c client, kind string) (Toke
 }
 
 // onNewDevice is what is told of a session on a device that no session of the
-// user's knows. With the first one there is none that could.
-func (s *Service) onNewDevice(ctx context.Context, o Session, c client) ([]event.Message, error) {
-	had, err := s.store.HadSession(ctx, o.User)
-	if err != nil || !had {
+// user's knows. With the first one there is none that could; but of an account
+// older than a session's life the sessions may be forgotten, so that one is told
+// of, too. So is the first login of who was imported: that cannot be told apart.
+func (s *Service) onNewDevice(ctx context.Context, u User, o Session, c client) ([]event.Message, error) {
+	had, err := s.store.HadSession(ctx, u.ID)
+	if err != nil || !had && s.now().Sub(u.CreatedAt) <= sessionLife {
 		return nil, err
 	}
-	known, err := s.store.KnowsDevice(ctx, o.User, deviceHash(c.Device))
+	known, err := s.store.KnowsDevice(ctx, u.ID, deviceHash(c.Device))
 	if err != nil || known {
 		return nil, err
 	}
-	return messages(NewDevice.About(ctx, o.User, Login{o.ID, o.Device, o.IP}))
+	return messages(NewDevice.About(ctx, u.ID, Login{o.ID, o.Device, o.IP}))
 }
 
 // messages makes of one event the several that a Store takes.

@@ -93,7 +93,7 @@ func (h house) account(t *testing.T) {
 	})
 	testenv.Eventually(t, "a welcome", func() bool { return carla.told(t, "account") != nil })
 
-	carla.must(t, 204, "POST", "/v1/auth/email/verify", map[string]any{"token": h.link(t, email, "verify")})
+	h.verify(t, email)
 	if me := carla.must(t, 200, "GET", "/v1/auth/me", nil); me["email_verified"] != true {
 		t.Errorf("she is %v", me)
 	}
@@ -114,6 +114,8 @@ func (h house) sharing(t *testing.T) {
 	note := "/v1/notes/" + n["id"].(string)
 	doras.await(t, "note.created", n["id"].(string))
 
+	dora.must(t, 422, "POST", note+"/shares", map[string]any{"user": "emil@example.com"}) // anybody may have signed up with it
+	h.verify(t, "emil@example.com")
 	begin := time.Now()
 	share := dora.must(t, 201, "POST", note+"/shares", map[string]any{"user": "emil@example.com", "role": "editor"})
 	emils.await(t, "notification", `"sharing"`)
@@ -158,6 +160,8 @@ func (h house) leaving(t *testing.T) {
 	id := gustav.must(t, 200, "GET", "/v1/auth/me", nil)["id"].(string)
 	n := gustav.must(t, 201, "POST", "/v1/notes", map[string]any{"title": text, "tags": []string{"gustavtag"}})
 	shared := other.must(t, 201, "POST", "/v1/notes", map[string]any{"title": "hers"})
+	h.verify(t, email)
+	h.verify(t, "hanna@example.com")
 	gustav.must(t, 201, "POST", "/v1/notes/"+n["id"].(string)+"/shares", map[string]any{"user": "hanna@example.com"})
 	other.must(t, 201, "POST", "/v1/notes/"+shared["id"].(string)+"/shares", map[string]any{"user": email})
 	gustav.must(t, 200, "PATCH", "/v1/profile", map[string]any{"bio": "gustavbio"}, "If-Match", etag(gustav.must(t, 200, "GET", "/v1/profile", nil)))
@@ -227,6 +231,12 @@ func (c client) told(t *testing.T, category string) map[string]any {
 		return nil
 	}
 	return list[0].(map[string]any)
+}
+
+// verify follows the link in the mail with which an address is verified.
+func (h house) verify(t *testing.T, email string) {
+	t.Helper()
+	h.must(t, 204, "POST", "/v1/auth/email/verify", map[string]any{"token": h.link(t, email, "verify")})
 }
 
 // link returns the token of the newest mail to an address with a link to a page.

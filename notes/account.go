@@ -61,13 +61,13 @@ const eraseBatch = 200
 
 // Erase removes the user's notes, and their shares of others' notes. Those who
 // could read the notes are told that they are gone, each by an event of their
-// own: what is on its way about the user goes too.
+// own: what is on its way about the user goes too. The receipt is the first
+// erasure's, however often that was begun.
 func (s *Service) Erase(ctx context.Context, user uuid.UUID) (account.Receipt, error) {
 	var all Erased
 	for done := false; !done; {
-		var e Erased
 		var err error
-		e, done, err = s.store.Erase(ctx, user, eraseBatch, func(n Note, shares []Share) (events []event.Message, err error) {
+		all, done, err = s.store.Erase(ctx, user, eraseBatch, micros(s.now()), func(n Note, shares []Share) (events []event.Message, err error) {
 			for _, share := range shares {
 				reader := share.User.ID
 				m, err := NoteDeleted.About(ctx, reader, Change{Note: n.ID, Version: n.Version, Readers: []uuid.UUID{reader}})
@@ -81,11 +81,9 @@ func (s *Service) Erase(ctx context.Context, user uuid.UUID) (account.Receipt, e
 		if err != nil {
 			return account.Receipt{}, err
 		}
-		all.Notes += e.Notes
-		all.Shares += e.Shares
 	}
 	return account.Receipt{
-		Service: "notes", ErasedAt: micros(s.now()),
+		Service: "notes", ErasedAt: all.At,
 		Erased: map[string]int{"notes": all.Notes, "shares": all.Shares},
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/account"
+	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/transport"
 	"github.com/trellis-go/trellis/notes"
@@ -153,15 +154,23 @@ func TestErase(t *testing.T) {
 			t.Errorf("about bob:\n%q", got)
 		}
 
-		receipt, err = account.NewClient(h.Over).Erase(t.Context(), "notes", h.ann.ID)
-		if err != nil || !maps.Equal(receipt.Erased, map[string]int{"notes": 0, "shares": 0}) {
-			t.Errorf("again: %+v, %v", receipt, err)
+		// Nor does anything more of hers come in, though her token is good and bob found her before.
+		_, err = h.Create(h.ann, notes.CreateRequest{Title: "late"})
+		wantCode(t, "a note of hers", err, fault.Gone, "account_erased")
+		_, err = h.Share(h.bob, notes.ShareRequest{ID: theirs.ID, User: h.ann.Login})
+		wantCode(t, "a share with her", err, fault.Gone, "account_erased")
+		again, err := account.NewClient(h.Over).Erase(t.Context(), "notes", h.ann.ID)
+		if diff := cmp.Diff(receipt, again); err != nil || diff != "" {
+			t.Errorf("again: %v %s", err, diff)
 		}
 		if _, err := h.Change(h.bob, notes.ChangeRequest{ID: theirs.ID, IfMatch: transport.IfMatch{Version: 1}, Title: transport.Some("still")}); err != nil {
 			t.Error(err)
 		}
 	})
 }
+
+// quietly erases notes and tells nobody.
+func quietly(notes.Note, []notes.Share) ([]event.Message, error) { return nil, nil }
 
 // An account is larger than a transaction, and than what an export has in memory.
 func TestLargeAccount(t *testing.T) {
@@ -184,6 +193,9 @@ func TestLargeAccount(t *testing.T) {
 		}
 		if len(list) != len(batch) || len(seen) != len(batch) {
 			t.Errorf("%d notes, %d of them different, want %d", len(list), len(seen), len(batch))
+		}
+		if _, done, err := store.Erase(t.Context(), h.ann.ID, 300, time.Now(), quietly); err != nil || done { // and then it was cut
+			t.Errorf("a step: %v, %v", done, err)
 		}
 		receipt, err := account.NewClient(h.Over).Erase(t.Context(), "notes", h.ann.ID)
 		if err != nil || receipt.Erased["notes"] != len(batch) {

@@ -91,7 +91,7 @@ type RestoreRequest struct {
 // ShareRequest says with whom to share a note; without a role they are a viewer.
 type ShareRequest struct {
 	ID   uuid.UUID `path:"id" json:"-"`
-	User string    `json:"user" validate:"required,max=320" description:"An email or a username."`
+	User string    `json:"user" validate:"required,max=320" description:"A username, or an email that its owner has verified."`
 	Role Role      `json:"role,omitempty" validate:"omitempty,oneof=viewer editor"`
 }
 

@@ -3,6 +3,7 @@ package notes
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -75,6 +76,7 @@ var (
 	ErrStale      = fault.New(fault.Stale, "stale", "The note has changed since you read it.")
 	ErrTrashed    = fault.New(fault.Conflict, "note_trashed", "The note is in the trash. Restore it first.")
 	ErrNotTrashed = fault.New(fault.Conflict, "note_not_trashed", "The note is not in the trash.")
+	ErrErased     = fault.New(fault.Gone, "account_erased", "This account is erased.")
 )
 
 // Store keeps notes, with whom they are shared, and the events that tell of
@@ -92,7 +94,8 @@ var (
 // may be called again when the database gave its transaction up, and must not
 // call the Store.
 type Store interface {
-	// Create adds a note. It answers ErrExists when the id is taken, whoever's it is.
+	// Create adds a note. It answers ErrErased when its owner is, else
+	// ErrExists when the id is taken, whoever's it is.
 	Create(ctx context.Context, n Note, events ...event.Message) error
 	// Import adds the notes whose ids are not taken, all or none, and tells
 	// for each whether it was added; of two with one id the second is not.
@@ -109,8 +112,9 @@ type Store interface {
 	Delete(ctx context.Context, reader, id uuid.UUID, allow func(n Note, shares []Share) ([]event.Message, error)) error
 
 	// Share keeps the share that share returns: a new one, or what becomes of
-	// the one with its ID. A note has one share with a person at most. With an
-	// error comes no share.
+	// the one with its ID. A note has one share with a person at most. It
+	// answers ErrErased when the reader is, or that person. With an error
+	// comes no share.
 	Share(ctx context.Context, reader, id uuid.UUID, share func(n Note, shares []Share) (Share, []event.Message, error)) (Share, error)
 	// Shares returns a note's shares, the oldest first: to its owner all, to
 	// another reader their own.
@@ -134,8 +138,11 @@ type Store interface {
 	// notes, whatever hangs on them, and up to max of the shares of others'
 	// notes with them; with the last one their events go from the outbox, and
 	// it is done. The events that tell makes of a note's ID, Owner and Version
-	// and its shares are kept. A step on a user of whom nothing is kept is done.
-	Erase(ctx context.Context, user uuid.UUID, max int, tell func(n Note, shares []Share) ([]event.Message, error)) (e Erased, done bool, err error)
+	// and its shares are kept. From the first step on the user is erased: what
+	// Create and Share had begun before is seen by it, or refused. It returns
+	// what all steps together erased, those of earlier erasures too. A step on
+	// a user of whom nothing is kept is done.
+	Erase(ctx context.Context, user uuid.UUID, max int, now time.Time, tell func(n Note, shares []Share) ([]event.Message, error)) (all Erased, done bool, err error)
 
 	// Outbox is the events that were kept.
 	Outbox() event.Outbox
@@ -147,8 +154,17 @@ type Store interface {
 	Close() error
 }
 
-// Erased is how much was erased.
-type Erased struct{ Notes, Shares int }
+// Erased is how much of a user's was erased.
+type Erased struct {
+	Notes, Shares int
+	At            time.Time // when that was done for the first time; zero until it is
+}
+
+// ErasedKey is what is kept to know an erased user by: it does not say who it was.
+func ErasedKey(user uuid.UUID) []byte {
+	hash := sha256.Sum256(user[:])
+	return hash[:]
+}
 
 // Query names the notes that a list has, and their order.
 type Query struct {

@@ -36,7 +36,8 @@ type Person struct {
 
 // People finds those whom a note can be shared with.
 type People interface {
-	// FindUser returns the ID and Name of the user with an email or username, or ErrNoPerson.
+	// FindUser returns the ID and Name of the user with a username, or with an
+	// email that they have verified, or ErrNoPerson.
 	FindUser(ctx context.Context, login string) (Person, error)
 }
 
@@ -54,7 +55,7 @@ const (
 )
 
 var (
-	ErrNoPerson   = fault.New(fault.NotFound, "person_not_found", "There is nobody with this email or username.")
+	ErrNoPerson   = fault.New(fault.NotFound, "person_not_found", "There is nobody with this username or verified email.")
 	ErrNoShare    = fault.New(fault.NotFound, "share_not_found", "There is no such share.")
 	ErrReadOnly   = fault.New(fault.Forbidden, "note_read_only", "This note is shared with you to read. You may not change it.")
 	ErrOwnersOnly = fault.New(fault.Forbidden, "note_owners_only", "You may change this note's title, body and tags. The rest is its owner's alone.")
@@ -155,7 +156,7 @@ func shareable(n Note) error {
 func (s *Service) findUser(ctx context.Context, login string) (Person, error) {
 	p, err := s.people.FindUser(ctx, login)
 	if errors.Is(err, ErrNoPerson) {
-		return p, breaksUser("unknown_user", "is nobody's email or username")
+		return p, breaksUser("unknown_user", "is nobody's username or verified email")
 	}
 	p.Login = login
 	return p, err

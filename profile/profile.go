@@ -76,18 +76,31 @@ type Count struct {
 
 // DueAt is when something about the record is to be done; nil for never.
 func (r *Record) DueAt() (due *time.Time) {
-	sooner := func(at *time.Time) {
-		if at != nil && (due == nil || at.Before(*due)) {
-			due = at
-		}
-	}
 	for i := range r.Tasks {
-		sooner(r.Tasks[i].DueAt)
+		due = sooner(due, r.Tasks[i].DueAt)
 	}
 	for i := range r.Waste {
-		sooner(&r.Waste[i].DueAt)
+		due = sooner(due, &r.Waste[i].DueAt)
 	}
 	return due
+}
+
+// ErasureDueAt is when an erasure is to be gone on with; nil for never.
+func (r *Record) ErasureDueAt() (due *time.Time) {
+	for i := range r.Tasks {
+		if r.Tasks[i].Kind == KindErasure {
+			due = sooner(due, r.Tasks[i].DueAt)
+		}
+	}
+	return due
+}
+
+// sooner is the earlier of two times; nil is never.
+func sooner(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
 }
 
 // Normalize makes of a record what a store keeps of it.
@@ -158,6 +171,9 @@ type Store interface {
 	// Due returns up to limit records that something was to be done about by
 	// a time, the most overdue first.
 	Due(ctx context.Context, by time.Time, limit int) ([]Record, error)
+	// DueErasures returns, of all the records that Due does for any limit, up
+	// to limit of those with an erasure that was to be gone on with by the time.
+	DueErasures(ctx context.Context, by time.Time, limit int) ([]Record, error)
 	// Update lets change have a user's record as it is, or a new one of
 	// Revision 0, and keeps what change makes of it, under the next revision,
 	// together with the events that it returns; nobody else changes it

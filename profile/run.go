@@ -41,18 +41,20 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// look begins what is due, as far as there is room for it.
+// look begins what is due, as far as there is room for it. A record that cannot
+// be tidied up is in nobody else's way.
 func (s *Service) look(ctx context.Context, jobs *sync.WaitGroup) error {
 	now := s.now()
-	due, err := s.store.Due(ctx, now, dueAtOnce)
+	due, err := s.dueNow(ctx, now)
 	if err != nil {
 		return err
 	}
+	var untidy []error
 	for i := range due {
 		r := &due[i]
 		if r.tidy(now) {
 			if err := s.clean(ctx, r.User); err != nil {
-				return err
+				untidy = append(untidy, fmt.Errorf("what has expired is not removed: %w", err))
 			}
 		}
 		for _, t := range r.Tasks {
@@ -74,7 +76,18 @@ func (s *Service) look(ctx context.Context, jobs *sync.WaitGroup) error {
 			}
 		}
 	}
-	return nil
+	return errors.Join(untidy...)
+}
+
+// dueNow returns records about which something is to be done. When there are
+// more than it returns, erasures are still among them: exports take their time.
+func (s *Service) dueNow(ctx context.Context, now time.Time) ([]Record, error) {
+	due, err := s.store.Due(ctx, now, dueAtOnce)
+	if err != nil || len(due) < dueAtOnce {
+		return due, err
+	}
+	erasures, err := s.store.DueErasures(ctx, now, erasuresAtOnce)
+	return append(due, erasures...), err
 }
 
 // tidy does what is due in a record but for jobs. It returns whether there was
@@ -181,6 +194,9 @@ func (r run) take(ctx context.Context) (claimed *Task, err error) {
 		t, now := record.task(r.task), micros(r.now())
 		if t == nil || !t.open() || t.DueAt == nil || t.DueAt.After(now) {
 			return nil, errSame
+		}
+		if t.Kind == KindErasure && !t.Closed { // not begun; and the services may be others than when it was asked for
+			t.Parts = parts(r.erasureOrder())
 		}
 		t.Claim, t.Status, t.UpdatedAt, t.DueAt = r.claim, Running, now, new(now.Add(r.config.Lease))
 		return nil, nil

@@ -46,15 +46,24 @@ func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, err
 	return env.Handler(notes.Routes(service), store.Keeper())
 }
 
-// people are the users that the auth service knows, but for those who can't log in.
+// people are the users that the auth service knows, but for those who can't log
+// in. Of an email that nobody has verified it is not known whose it is: whoever
+// signed up with it may only say that it is theirs.
 type people struct{ auth auth.Client }
 
 func (p people) FindUser(ctx context.Context, login string) (notes.Person, error) {
 	u, err := p.auth.FindUser(ctx, login)
-	if errors.Is(err, auth.ErrNoUser) || err == nil && u.Disabled {
+	if errors.Is(err, auth.ErrNoUser) {
+		err = notes.ErrNoPerson
+	}
+	if err != nil {
+		return notes.Person{}, err
+	}
+	byUsername := u.Username != nil && *u.Username == auth.Username(login)
+	if u.Disabled || !u.EmailVerified && !byUsername {
 		return notes.Person{}, notes.ErrNoPerson
 	}
-	return notes.Person{ID: u.ID, Name: u.Name}, err
+	return notes.Person{ID: u.ID, Name: u.Name}, nil
 }
 
 // open opens the store that the configuration names, until the service stops.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -21,7 +22,29 @@ const (
 	some       = `select ` + columns + `, 'owner' from notes n where n.id = any($1) order by n.id`
 	toErase    = `select n.id, n.owner, n.version from notes n where n.owner = $1 limit $2 for update`
 	unshareAll = `delete from note_shares where id = any (array(select id from note_shares where person = $1 limit $2))`
+	isErased   = `select exists (select from erased_users where hash = $1)`
+	countUp    = `insert into erased_users as e (hash, notes, shares, erased_at) values ($1, $2, $3, $4)
+		on conflict (hash) do update set notes = e.notes + excluded.notes, shares = e.shares + excluded.shares, erased_at = coalesce(e.erased_at, excluded.erased_at)
+		returning notes, shares, erased_at`
 )
+
+// eraseLock is the class of the advisory locks by user that erasures hold, and
+// share those whom they must not miss.
+const eraseLock = 0x65726173 // "eras"
+
+// admit queues what keeps a user from being erased until the transaction ends,
+// or makes it answer ErrErased. Whether they are is selected behind the lock:
+// what its own statement would see is from before it waited.
+func admit(b *pgx.Batch, user uuid.UUID) {
+	b.Queue(`select pg_advisory_xact_lock_shared($1::int, hashtext($2))`, eraseLock, user.String())
+	b.Queue(isErased, notes.ErasedKey(user)).QueryRow(func(row pgx.Row) error {
+		var erased bool
+		if err := row.Scan(&erased); err != nil || !erased {
+			return err
+		}
+		return notes.ErrErased
+	})
+}
 
 func (s *Store) Export(ctx context.Context, user uuid.UUID, each func(notes.Note, []notes.Share) error) error {
 	rows, err := s.Query(ctx, owned, user)
@@ -100,26 +123,46 @@ func (s *Store) SharedWith(ctx context.Context, user uuid.UUID, each func(notes.
 	}
 }
 
-func (s *Store) Erase(ctx context.Context, user uuid.UUID, max int, tell func(notes.Note, []notes.Share) ([]event.Message, error)) (e notes.Erased, done bool, err error) {
-	err = s.Tx(ctx, func(tx pgx.Tx) (err error) {
-		done = false
-		if e, err = s.eraseNotes(ctx, tx, user, max, tell); err != nil || e.Notes == max {
+func (s *Store) Erase(ctx context.Context, user uuid.UUID, max int, now time.Time, tell func(notes.Note, []notes.Share) ([]event.Message, error)) (all notes.Erased, done bool, err error) {
+	err = s.Tx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1::int, hashtext($2))`, eraseLock, user.String()); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, unshareAll, user, max)
+		e, err := s.eraseNotes(ctx, tx, user, max, tell)
 		if err != nil {
 			return err
 		}
-		e.Shares += int(tag.RowsAffected())
-		if done = tag.RowsAffected() < int64(max); !done {
-			return nil
+		var doneAt *time.Time
+		if done = e.Notes < max; done {
+			tag, err := tx.Exec(ctx, unshareAll, user, max)
+			if err != nil {
+				return err
+			}
+			e.Shares += int(tag.RowsAffected())
+			done = tag.RowsAffected() < int64(max)
 		}
-		return s.Forget(ctx, tx, user)
+		if done {
+			if err := s.Forget(ctx, tx, user); err != nil {
+				return err
+			}
+			doneAt = &now
+		}
+		all, err = counted(tx.QueryRow(ctx, countUp, notes.ErasedKey(user), e.Notes, e.Shares, doneAt))
+		return err
 	})
 	if err != nil {
 		return notes.Erased{}, false, err
 	}
-	return e, done, nil
+	return all, done, nil
+}
+
+func counted(row pgx.Row) (all notes.Erased, err error) {
+	var at *time.Time
+	if err := row.Scan(&all.Notes, &all.Shares, &at); err != nil || at == nil {
+		return all, err
+	}
+	all.At = at.UTC()
+	return all, nil
 }
 
 func (s *Store) eraseNotes(ctx context.Context, tx pgx.Tx, owner uuid.UUID, max int, tell func(notes.Note, []notes.Share) ([]event.Message, error)) (e notes.Erased, err error) {

@@ -43,6 +43,9 @@ func TestPlans(t *testing.T) {
 		select gen_random_uuid(), id, case when random() < 0.02 then $1 else gen_random_uuid() end, 'Bob', 'bob', 'viewer', now() from notes`, reader); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Exec(t.Context(), `insert into erased_users (hash, notes, shares) select sha256(n::text::bytea), 0, 0 from generate_series(1, 4000) n`); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.Exec(t.Context(), `analyze`); err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +89,7 @@ func TestPlans(t *testing.T) {
 		{some, []any{[]uuid.UUID{middle.ID}}, "notes_pkey", ""},
 		{toErase, []any{batch[0].Owner, 100}, "notes_", ""},
 		{unshareAll, []any{reader, 100}, "note_shares_person", ""},
+		{isErased, []any{notes.ErasedKey(reader)}, "erased_users_pkey", ""},
 		{`delete from notes where id = any($1)`, []any{[]uuid.UUID{middle.ID}}, "notes_pkey", ""},
 	} {
 		wantIndex(t, s, tt.query, tt.args, tt.index, tt.without)

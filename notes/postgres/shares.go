@@ -18,7 +18,9 @@ const (
 
 func (s *Store) Share(ctx context.Context, reader, id uuid.UUID, share func(notes.Note, []notes.Share) (notes.Share, []event.Message, error)) (kept notes.Share, err error) {
 	err = s.Tx(ctx, func(tx pgx.Tx) error {
-		n, shares, err := hold(ctx, tx, reader, id)
+		b := &pgx.Batch{}
+		admit(b, reader)
+		n, shares, err := holdIn(ctx, tx, b, reader, id)
 		if err != nil {
 			return err
 		}
@@ -26,11 +28,13 @@ func (s *Store) Share(ctx context.Context, reader, id uuid.UUID, share func(note
 		if kept, events, err = share(n, shares); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `insert into note_shares (`+shareColumns+`) values ($1, $2, $3, $4, $5, $6, $7)
+		b = &pgx.Batch{}
+		admit(b, kept.User.ID)
+		b.Queue(`insert into note_shares (`+shareColumns+`) values ($1, $2, $3, $4, $5, $6, $7)
 			on conflict (id) do update set name = excluded.name, login = excluded.login, role = excluded.role
 			where note_shares.note = excluded.note`,
 			kept.ID, id, kept.User.ID, kept.User.Name, kept.User.Login, kept.Role, kept.CreatedAt)
-		if err != nil {
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return err
 		}
 		return s.Emit(ctx, tx, events...)

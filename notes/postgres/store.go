@@ -46,12 +46,17 @@ const insert = `with added as (
 
 func (s *Store) Create(ctx context.Context, n notes.Note, events ...event.Message) error {
 	return s.Tx(ctx, func(tx pgx.Tx) error {
-		var added int
-		if err := tx.QueryRow(ctx, insert, fields(n)...).Scan(&added); err != nil {
-			return err
-		}
-		if added == 0 {
+		b := &pgx.Batch{}
+		admit(b, n.Owner)
+		b.Queue(insert, fields(n)...).QueryRow(func(row pgx.Row) error {
+			var added int
+			if err := row.Scan(&added); err != nil || added > 0 {
+				return err
+			}
 			return notes.ErrExists
+		})
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
 		}
 		return s.Emit(ctx, tx, events...)
 	})
@@ -112,8 +117,12 @@ func (s *Store) Get(ctx context.Context, reader, id uuid.UUID) (notes.Note, erro
 // hold returns a note as its reader sees it, and its shares, and keeps others
 // from changing them until the transaction ends. The shares are selected
 // behind the lock: what its own statement would see of them is from before it waited.
-func hold(ctx context.Context, tx pgx.Tx, reader, id uuid.UUID) (n notes.Note, shares []notes.Share, err error) {
-	b := &pgx.Batch{}
+func hold(ctx context.Context, tx pgx.Tx, reader, id uuid.UUID) (notes.Note, []notes.Share, error) {
+	return holdIn(ctx, tx, &pgx.Batch{}, reader, id)
+}
+
+// holdIn is hold behind what is in the batch.
+func holdIn(ctx context.Context, tx pgx.Tx, b *pgx.Batch, reader, id uuid.UUID) (n notes.Note, shares []notes.Share, err error) {
 	b.Queue(`select `+columns+`, '' from notes n where n.id = $1 for update`, id).QueryRow(func(row pgx.Row) (err error) {
 		n, err = one(row)
 		return err

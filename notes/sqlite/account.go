@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/event"
+	kitsqlite "github.com/trellis-go/trellis/kit/sqlite"
 	"github.com/trellis-go/trellis/notes"
 )
 
@@ -18,7 +20,20 @@ const (
 	toErase    = `select n.id, n.owner, n.version from notes n where n.owner = ? limit ?`
 	eraseSome  = `delete from notes where id in (select unhex(value) from json_each(?))`
 	unshareAll = `delete from note_shares where id in (select id from note_shares where person = ? limit ?)`
+	isErased   = `select exists (select 1 from erased_users where hash = ?)`
+	countUp    = `insert into erased_users (hash, notes, shares, erased_at) values (?, ?, ?, ?)
+		on conflict (hash) do update set notes = notes + excluded.notes, shares = shares + excluded.shares, erased_at = coalesce(erased_at, excluded.erased_at)
+		returning notes, shares, erased_at`
 )
+
+// admit answers ErrErased when a user is.
+func admit(ctx context.Context, tx *sql.Tx, user uuid.UUID) error {
+	var erased bool
+	if err := tx.QueryRowContext(ctx, isErased, notes.ErasedKey(user)).Scan(&erased); err != nil || !erased {
+		return err
+	}
+	return notes.ErrErased
+}
 
 // In memory at a time: a note may have more than a megabyte.
 const (
@@ -96,29 +111,47 @@ func (s *Store) SharedWith(ctx context.Context, user uuid.UUID, each func(notes.
 	}
 }
 
-func (s *Store) Erase(ctx context.Context, user uuid.UUID, max int, tell func(notes.Note, []notes.Share) ([]event.Message, error)) (e notes.Erased, done bool, err error) {
-	err = s.Tx(ctx, func(tx *sql.Tx) (err error) {
-		if e, err = s.eraseNotes(ctx, tx, user, max, tell); err != nil || e.Notes == max {
-			return err
-		}
-		result, err := tx.ExecContext(ctx, unshareAll, user[:], max)
+func (s *Store) Erase(ctx context.Context, user uuid.UUID, max int, now time.Time, tell func(notes.Note, []notes.Share) ([]event.Message, error)) (all notes.Erased, done bool, err error) {
+	err = s.Tx(ctx, func(tx *sql.Tx) error {
+		e, err := s.eraseNotes(ctx, tx, user, max, tell)
 		if err != nil {
 			return err
 		}
-		count, err := result.RowsAffected()
-		if err != nil {
-			return err
+		var doneAt *int64
+		if done = e.Notes < max; done {
+			result, err := tx.ExecContext(ctx, unshareAll, user[:], max)
+			if err != nil {
+				return err
+			}
+			count, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			e.Shares += int(count)
+			done = count < int64(max)
 		}
-		e.Shares += int(count)
-		if done = count < int64(max); !done {
-			return nil
+		if done {
+			if err := s.Forget(ctx, tx, user); err != nil {
+				return err
+			}
+			doneAt = new(kitsqlite.Micros(now))
 		}
-		return s.Forget(ctx, tx, user)
+		all, err = counted(tx.QueryRowContext(ctx, countUp, notes.ErasedKey(user), e.Notes, e.Shares, doneAt))
+		return err
 	})
 	if err != nil {
 		return notes.Erased{}, false, err
 	}
-	return e, done, nil
+	return all, done, nil
+}
+
+func counted(row *sql.Row) (all notes.Erased, err error) {
+	var at *int64
+	if err := row.Scan(&all.Notes, &all.Shares, &at); err != nil || at == nil {
+		return all, err
+	}
+	all.At = kitsqlite.Time(*at)
+	return all, nil
 }
 
 func (s *Store) eraseNotes(ctx context.Context, tx *sql.Tx, owner uuid.UUID, max int, tell func(notes.Note, []notes.Share) ([]event.Message, error)) (e notes.Erased, err error) {

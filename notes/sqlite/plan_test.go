@@ -59,6 +59,7 @@ func TestPlans(t *testing.T) {
 		eraseSome: {"SEARCH notes USING COVERING INDEX sqlite_autoindex_notes_1 (id=?)", "LIST SUBQUERY", "SCAN json_each VIRTUAL TABLE",
 			"SEARCH note_shares USING COVERING INDEX sqlite_autoindex_note_shares_2 (note=?)", "SEARCH note_tags USING COVERING INDEX note_tags_note (note=?)"},
 		toErase:    {"SEARCH n USING INDEX notes_"},
+		isErased:   {"SCAN CONSTANT ROW", "SCALAR SUBQUERY", "SEARCH erased_users USING PRIMARY KEY (hash=?)"},
 		unshareAll: {"SEARCH note_shares USING COVERING INDEX sqlite_autoindex_note_shares_1 (id=?)", "LIST SUBQUERY", "SEARCH note_shares USING INDEX note_shares_person (person=?)"},
 	} {
 		args := make([]any, strings.Count(query, "?"))

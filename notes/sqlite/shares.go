@@ -19,12 +19,18 @@ const (
 
 func (s *Store) Share(ctx context.Context, reader, id uuid.UUID, share func(notes.Note, []notes.Share) (notes.Share, []event.Message, error)) (kept notes.Share, err error) {
 	err = s.Tx(ctx, func(tx *sql.Tx) error {
+		if err := admit(ctx, tx, reader); err != nil {
+			return err
+		}
 		n, shares, err := hold(ctx, tx, reader, id)
 		if err != nil {
 			return err
 		}
 		var events []event.Message
 		if kept, events, err = share(n, shares); err != nil {
+			return err
+		}
+		if err := admit(ctx, tx, kept.User.ID); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `insert into note_shares (`+shareColumns+`) values (?, ?, ?, ?, ?, ?, ?)

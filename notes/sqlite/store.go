@@ -40,6 +40,9 @@ const (
 
 func (s *Store) Create(ctx context.Context, n notes.Note, events ...event.Message) error {
 	return s.Tx(ctx, func(tx *sql.Tx) error {
+		if err := admit(ctx, tx, n.Owner); err != nil {
+			return err
+		}
 		added, err := add(ctx, tx, []notes.Note{n})
 		if err != nil {
 			return err

@@ -1,7 +1,10 @@
 package storetest
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/event"
@@ -78,9 +81,10 @@ func erase(t *testing.T, s notes.Store) {
 		theirs = append(theirs, sheet{n, []notes.Share{share(t, s, n, reader, notes.RoleEditor)}})
 	}
 	seen := map[uuid.UUID]int{}
+	now := day
 	step := func(tell func(notes.Note, []notes.Share) ([]event.Message, error)) (e notes.Erased, done bool, err error) {
 		t.Helper()
-		return s.Erase(t.Context(), user, 10, tell)
+		return s.Erase(t.Context(), user, 10, now, tell)
 	}
 	_, _, err := step(func(notes.Note, []notes.Share) ([]event.Message, error) { return nil, errRefused })
 	wantError(t, err, errRefused)
@@ -92,8 +96,12 @@ func erase(t *testing.T, s notes.Store) {
 	var all notes.Erased
 	steps := 0
 	for done := false; !done; steps++ {
-		var e notes.Erased
-		e, done, err = step(func(n notes.Note, shares []notes.Share) (events []event.Message, err error) {
+		if !all.At.IsZero() {
+			t.Errorf("%+v, and not done", all)
+		}
+		had := all.Notes
+		now = now.Add(time.Microsecond)
+		all, done, err = step(func(n notes.Note, shares []notes.Share) (events []event.Message, err error) {
 			same(t, n, notes.Note{ID: n.ID, Owner: user, Version: 1})
 			seen[n.ID] = len(shares)
 			for _, share := range shares {
@@ -102,13 +110,12 @@ func erase(t *testing.T, s notes.Store) {
 			return events, nil
 		})
 		must(t, err)
-		if e.Notes > 10 {
-			t.Errorf("%d notes in one step", e.Notes)
+		if all.Notes > had+10 {
+			t.Errorf("%d notes in one step", all.Notes-had)
 		}
-		all.Notes += e.Notes
-		all.Shares += e.Shares
+		wantError(t, s.Create(t.Context(), note(user), message(user, "late")), notes.ErrErased)
 	}
-	same(t, all, notes.Erased{Notes: count, Shares: 6 + len(theirs)})
+	same(t, all, notes.Erased{Notes: count, Shares: 6 + len(theirs), At: now})
 	if steps < 3 {
 		t.Errorf("%d steps", steps)
 	}
@@ -132,9 +139,92 @@ func erase(t *testing.T, s notes.Store) {
 		same(t, shares(t, s, other, n.Note), n.Shares)
 	}
 
-	e, done, err := step(func(notes.Note, []notes.Share) ([]event.Message, error) { t.Error("a note was left"); return nil, nil })
+	// Nothing more is taken in, whatever was begun before.
+	wantError(t, s.Create(t.Context(), mine[0]), notes.ErrErased)
+	n := theirs[0].Note
+	late := notes.Share{ID: uuid.New(), NoteID: n.ID, User: notes.Person{ID: user}, Role: notes.RoleViewer, CreatedAt: day}
+	got, err := s.Share(t.Context(), other, n.ID, func(notes.Note, []notes.Share) (notes.Share, []event.Message, error) {
+		return late, []event.Message{message(other, "late")}, nil
+	})
+	wantError(t, err, notes.ErrErased)
+	same(t, got, notes.Share{})
+	_, err = s.Share(t.Context(), user, n.ID, func(notes.Note, []notes.Share) (notes.Share, []event.Message, error) {
+		t.Error("shown to one who is erased")
+		return late, nil, nil
+	})
+	wantError(t, err, notes.ErrErased)
+	same(t, shares(t, s, other, n), theirs[0].Shares)
+	wantTold(t, s, user)
+
+	now = now.Add(time.Hour)
+	again, done, err := step(func(notes.Note, []notes.Share) ([]event.Message, error) { t.Error("a note was left"); return nil, nil })
 	must(t, err)
-	if e != (notes.Erased{}) || !done {
-		t.Errorf("again: %+v, %v", e, done)
+	same(t, again, all)
+	if !done {
+		t.Error("again, and not done")
+	}
+
+	now = now.Add(time.Hour)
+	nobody, done, err := s.Erase(t.Context(), uuid.New(), 10, now, nil)
+	must(t, err)
+	same(t, nobody, notes.Erased{At: now})
+	if !done {
+		t.Error("there was nothing, and it is not done")
+	}
+}
+
+// eraseAtOnce erases users for whom notes are made, and with whom others'
+// notes are shared, all the while.
+func eraseAtOnce(t *testing.T, s notes.Store) {
+	for range 5 {
+		user, other := uuid.New(), create(t, s, uuid.New())
+		var made, given atomic.Int64
+		var writers sync.WaitGroup
+		begun := make(chan struct{}, 100)
+		until := func(write func() error, count *atomic.Int64) {
+			writers.Go(func() {
+				for {
+					err := write()
+					select {
+					case begun <- struct{}{}:
+					default:
+					}
+					if err != nil {
+						wantError(t, err, notes.ErrErased)
+						return
+					}
+					count.Add(1)
+				}
+			})
+		}
+		for range 3 {
+			until(func() error { return s.Create(t.Context(), note(user), message(user, "create")) }, &made)
+		}
+		until(func() error {
+			n := note(other.Owner)
+			if err := s.Create(t.Context(), n); err != nil {
+				return err
+			}
+			_, err := s.Share(t.Context(), n.Owner, n.ID, func(notes.Note, []notes.Share) (notes.Share, []event.Message, error) {
+				share := notes.Share{ID: uuid.New(), NoteID: n.ID, User: notes.Person{ID: user}, Role: notes.RoleViewer, CreatedAt: day}
+				return share, []event.Message{message(n.Owner, "share")}, nil
+			})
+			return err
+		}, &given)
+		for range 4 {
+			<-begun
+		}
+		var all notes.Erased
+		for done := false; !done; {
+			var err error
+			all, done, err = s.Erase(t.Context(), user, 3, day, func(notes.Note, []notes.Share) ([]event.Message, error) { return nil, nil })
+			must(t, err)
+		}
+		writers.Wait()
+		same(t, all, notes.Erased{Notes: int(made.Load()), Shares: int(given.Load()), At: day})
+		sheets, with := exported(t, s, user)
+		same(t, sheets, map[uuid.UUID]sheet{})
+		same(t, with, map[uuid.UUID]notes.Share{})
+		wantTold(t, s, user)
 	}
 }

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) notes.Store) {
 		"Reminders":         reminders,
 		"Export":            export,
 		"Erase":             erase,
+		"EraseAtOnce":       eraseAtOnce,
 		"Canceled":          canceled,
 		"Ping":              func(t *testing.T, s notes.Store) { must(t, s.Ping(t.Context())) },
 	} {
@@ -142,7 +143,7 @@ func canceled(t *testing.T, s notes.Store) {
 		"Export":     func() error { return s.Export(ctx, n.Owner, func(notes.Note, []notes.Share) error { return nil }) },
 		"SharedWith": func() error { return s.SharedWith(ctx, n.Owner, func(notes.Share) error { return nil }) },
 		"Erase": func() error {
-			_, _, err := s.Erase(ctx, n.Owner, 1, func(notes.Note, []notes.Share) ([]event.Message, error) { return nil, nil })
+			_, _, err := s.Erase(ctx, n.Owner, 1, day, func(notes.Note, []notes.Share) ([]event.Message, error) { return nil, nil })
 			return err
 		},
 		"Secret": func() error { _, err := s.Secret(ctx, "canceled"); return err },

@@ -28,11 +28,14 @@ type Store struct {
 // document is a record as it is kept. What is found by, and the events on their
 // way to the outbox, are beside it.
 type document struct {
-	Key      []byte         `bson:"_id"`
-	Revision int64          `bson:"revision"`
-	DueAt    *int64         `bson:"due_at"`
-	Record   profile.Record `bson:"record"`
-	Outbox   any            `bson:"outbox,omitempty"`
+	Key      []byte `bson:"_id"`
+	Revision int64  `bson:"revision"`
+	DueAt    *int64 `bson:"due_at"`
+	// ErasureAt is missing, or that of a revision before, where a previous
+	// version wrote the document last: until the next change, Due alone finds it.
+	ErasureAt *int64         `bson:"erasure_at"`
+	Record    profile.Record `bson:"record"`
+	Outbox    any            `bson:"outbox,omitempty"`
 }
 
 const (
@@ -53,8 +56,11 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mongo: %w", err), db.Close())
 	}
-	blobs := db.GridFSBucket(options.GridFSBucket().SetName("blobs").SetChunkSizeBytes(chunk))
-	return &Store{db, db.Collection("records"), blobs, secret}, nil
+	return &Store{db, db.Collection("records"), bucket(db), secret}, nil
+}
+
+func bucket(db *kitmongo.DB) *mongo.GridFSBucket {
+	return db.GridFSBucket(options.GridFSBucket().SetName("blobs").SetChunkSizeBytes(chunk))
 }
 
 var recordOnly = bson.M{"record": 1}
@@ -78,7 +84,18 @@ func (s *Store) one(ctx context.Context, filter any) (profile.Record, error) {
 }
 
 func (s *Store) Due(ctx context.Context, by time.Time, limit int) ([]profile.Record, error) {
-	found, err := s.records.Find(ctx, bson.M{"due_at": bson.M{"$lte": kitmongo.Micros(by)}},
+	return s.list(ctx, limit, bson.M{"due_at": before(by)})
+}
+
+func (s *Store) DueErasures(ctx context.Context, by time.Time, limit int) ([]profile.Record, error) {
+	return s.list(ctx, limit, bson.M{"due_at": before(by), "erasure_at": before(by)})
+}
+
+func before(by time.Time) bson.M { return bson.M{"$lte": kitmongo.Micros(by)} }
+
+// list returns up to limit records, the most overdue first.
+func (s *Store) list(ctx context.Context, limit int, filter any) ([]profile.Record, error) {
+	found, err := s.records.Find(ctx, filter,
 		options.Find().SetSort(bson.M{"due_at": 1}).SetLimit(int64(limit)).SetProjection(recordOnly))
 	if err != nil {
 		return nil, err
@@ -147,6 +164,9 @@ func (s *Store) write(ctx context.Context, key []byte, was int64, r profile.Reco
 	if at := r.DueAt(); at != nil {
 		d.DueAt = new(kitmongo.Micros(*at))
 	}
+	if at := r.ErasureDueAt(); at != nil {
+		d.ErasureAt = new(kitmongo.Micros(*at))
+	}
 	if was == 0 {
 		d.Outbox = kitmongo.Events(events...)
 		_, err := s.records.InsertOne(ctx, d)
@@ -155,7 +175,7 @@ func (s *Store) write(ctx context.Context, key []byte, was int64, r profile.Reco
 		}
 		return err == nil, err
 	}
-	set := bson.M{"revision": d.Revision, "due_at": d.DueAt, "record": d.Record}
+	set := bson.M{"revision": d.Revision, "due_at": d.DueAt, "erasure_at": d.ErasureAt, "record": d.Record}
 	change := bson.M{"$set": set}
 	switch {
 	case forget:
@@ -170,10 +190,11 @@ func (s *Store) write(ctx context.Context, key []byte, was int64, r profile.Reco
 	return result.MatchedCount == 1, nil
 }
 
-// PutBlob may take as long as ctx lets it.
+// PutBlob may take as long as ctx lets it. It has a bucket of its own, because
+// one notes, with no lock, that it has been written to.
 func (s *Store) PutBlob(ctx context.Context, id uuid.UUID, r io.Reader) (size int64, err error) {
 	counted := &counter{Reader: r}
-	err = s.blobs.UploadFromStreamWithID(ctx, id, "", counted)
+	err = bucket(s.DB).UploadFromStreamWithID(ctx, id, "", counted)
 	return counted.n, err
 }
 

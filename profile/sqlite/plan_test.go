@@ -3,6 +3,7 @@ package sqlite
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -14,11 +15,12 @@ func TestPlans(t *testing.T) {
 	}
 	defer s.Close()
 	for query, want := range map[string][]string{
-		get:  {"SEARCH records USING INDEX sqlite_autoindex_records_1 (key=?)"},
-		find: {"SEARCH t USING PRIMARY KEY (task=?)", "SEARCH r USING INDEX sqlite_autoindex_records_1 (key=?)"},
-		due:  {"SEARCH records USING INDEX records_due (due_at<?)"},
+		get:         {"SEARCH records USING INDEX sqlite_autoindex_records_1 (key=?)"},
+		find:        {"SEARCH t USING PRIMARY KEY (task=?)", "SEARCH r USING INDEX sqlite_autoindex_records_1 (key=?)"},
+		due:         {"SEARCH records USING INDEX records_due (due_at<?)"},
+		dueErasures: {"SEARCH records USING INDEX records_due (due_at<?)", "SCAN json_each EXISTS VIRTUAL TABLE INDEX 3:"},
 	} {
-		rows, err := s.Reader.QueryContext(t.Context(), "explain query plan "+query, 1, 1)
+		rows, err := s.Reader.QueryContext(t.Context(), "explain query plan "+query, slices.Repeat([]any{1}, strings.Count(query, "?"))...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -42,6 +43,9 @@ const (
 	get  = `select record from records where key = ?`
 	find = `select r.record from record_tasks t join records r on r.key = t.record where t.task = ?`
 	due  = `select record from records where due_at <= ? order by due_at limit ?`
+	// Without the Z, times of UTC are in the order of their texts.
+	dueErasures = `select record from records where due_at <= ? and exists (
+		select 1 from json_each(record, '$.tasks') where value ->> 'kind' = 'erasure' and rtrim(value ->> 'due_at', 'Z') <= ?) order by due_at limit ?`
 )
 
 func (s *Store) Get(ctx context.Context, user uuid.UUID) (profile.Record, error) {
@@ -53,7 +57,16 @@ func (s *Store) Find(ctx context.Context, task uuid.UUID) (profile.Record, error
 }
 
 func (s *Store) Due(ctx context.Context, by time.Time, limit int) ([]profile.Record, error) {
-	rows, err := s.Reader.QueryContext(ctx, due, kitsqlite.Micros(by), limit)
+	return s.list(ctx, due, kitsqlite.Micros(by), limit)
+}
+
+func (s *Store) DueErasures(ctx context.Context, by time.Time, limit int) ([]profile.Record, error) {
+	text := strings.TrimSuffix(by.UTC().Format(time.RFC3339Nano), "Z")
+	return s.list(ctx, dueErasures, kitsqlite.Micros(by), text, limit)
+}
+
+func (s *Store) list(ctx context.Context, query string, args ...any) ([]profile.Record, error) {
+	rows, err := s.Reader.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -233,9 +233,10 @@ func due(t *testing.T, s profile.Store) {
 	waste := uuid.New()
 	put(t, s, waste, profile.Record{Waste: []profile.Waste{{Blob: uuid.New(), DueAt: day.Add(30 * time.Second)}}})
 	put(t, s, uuid.New(), profile.Record{Tasks: []profile.Task{{ID: uuid.New()}}})
+	find := s.Due
 	is := func(by time.Duration, limit int, want ...time.Duration) {
 		t.Helper()
-		list, err := s.Due(t.Context(), day.Add(by), limit)
+		list, err := find(t.Context(), day.Add(by), limit)
 		must(t, err)
 		var got []time.Duration
 		for _, r := range list {
@@ -252,6 +253,30 @@ func due(t *testing.T, s profile.Store) {
 	_, err := s.Update(t.Context(), waste, func(r *profile.Record) ([]event.Message, error) { r.Waste = nil; return nil, nil })
 	must(t, err)
 	is(time.Minute, 9, time.Minute)
+
+	find = s.DueErasures
+	task := func(k profile.Kind, due time.Duration) profile.Task {
+		return profile.Task{ID: uuid.New(), Kind: k, DueAt: new(day.Add(due))}
+	}
+	never := profile.Task{ID: uuid.New(), Kind: profile.KindErasure}
+	for _, tasks := range [][]profile.Task{
+		{task(profile.KindErasure, 10*time.Second)},
+		{task(profile.KindExport, 8*time.Second), task(profile.KindErasure, 9*time.Second)},
+		{task(profile.KindExport, 7*time.Second), task(profile.KindErasure, time.Hour)}, // not yet
+		{task(profile.KindExport, 6*time.Second), never},
+		{task(profile.KindErasure, -123456*time.Microsecond)}, // on the second
+	} {
+		put(t, s, uuid.New(), profile.Record{Tasks: tasks})
+	}
+	const whole = -123456 * time.Microsecond
+	is(whole-time.Microsecond, 9)
+	is(whole, 9, whole)
+	is(0, 9, whole)
+	is(8*time.Second, 9, whole)
+	is(10*time.Second-time.Microsecond, 9, whole, 8*time.Second)
+	is(10*time.Second, 9, whole, 8*time.Second, 10*time.Second)
+	is(10*time.Second, 2, whole, 8*time.Second)
+	is(2*time.Hour, 9, whole, 7*time.Second, 8*time.Second, 10*time.Second)
 }
 
 func blobs(t *testing.T, s profile.Store) {
@@ -313,16 +338,17 @@ func canceled(t *testing.T, s profile.Store) {
 	cancel()
 	edit := func(r *profile.Record) ([]event.Message, error) { r.Profile.Bio = "x"; return nil, nil }
 	for name, call := range map[string]func() error{
-		"Get":        func() error { _, err := s.Get(ctx, user); return err },
-		"Find":       func() error { _, err := s.Find(ctx, was.Tasks[0].ID); return err },
-		"Due":        func() error { _, err := s.Due(ctx, day, 1); return err },
-		"Update":     func() error { _, err := s.Update(ctx, user, edit); return err },
-		"Erase":      func() error { _, err := s.Erase(ctx, user, edit); return err },
-		"PutBlob":    func() error { _, err := s.PutBlob(ctx, uuid.New(), strings.NewReader("x")); return err },
-		"OpenBlob":   func() error { _, _, err := s.OpenBlob(ctx, uuid.New()); return err },
-		"DeleteBlob": func() error { return s.DeleteBlob(ctx, uuid.New()) },
-		"Secret":     func() error { _, err := s.Secret(ctx, "canceled"); return err },
-		"Ping":       func() error { return s.Ping(ctx) },
+		"Get":         func() error { _, err := s.Get(ctx, user); return err },
+		"Find":        func() error { _, err := s.Find(ctx, was.Tasks[0].ID); return err },
+		"Due":         func() error { _, err := s.Due(ctx, day, 1); return err },
+		"DueErasures": func() error { _, err := s.DueErasures(ctx, day, 1); return err },
+		"Update":      func() error { _, err := s.Update(ctx, user, edit); return err },
+		"Erase":       func() error { _, err := s.Erase(ctx, user, edit); return err },
+		"PutBlob":     func() error { _, err := s.PutBlob(ctx, uuid.New(), strings.NewReader("x")); return err },
+		"OpenBlob":    func() error { _, _, err := s.OpenBlob(ctx, uuid.New()); return err },
+		"DeleteBlob":  func() error { return s.DeleteBlob(ctx, uuid.New()) },
+		"Secret":      func() error { _, err := s.Secret(ctx, "canceled"); return err },
+		"Ping":        func() error { return s.Ping(ctx) },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want context.Canceled", name, err)
