@@ -9,7 +9,7 @@ import (
 // takes a minute.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	poll := time.NewTicker(5 * time.Millisecond)
+	poll := time.NewTicker(20 * time.Millisecond) // slow enough for the rate limits of what may be asked
 	defer poll.Stop()
 	for deadline := time.Now().Add(time.Minute); !ok(); <-poll.C {
 		if time.Now().After(deadline) {
