@@ -13,15 +13,16 @@ import (
 var _ account.Holder = (*Service)(nil)
 
 // Export writes notes.json, a list of the user's notes as the API shows them,
-// each with its shares, and shared-with-me.json, a list of the shares of
+// each with its shares and revisions, and shared-with-me.json, a list of the shares of
 // others' notes with the user.
 func (s *Service) Export(ctx context.Context, user uuid.UUID, add account.Add) error {
 	type owned struct {
 		Note
-		Shares []Share `json:"shares"`
+		Shares    []Share    `json:"shares"`
+		Revisions []Revision `json:"revisions"`
 	}
 	err := s.export(add, "notes.json", func(put func(any) error) error {
-		return s.store.Export(ctx, user, func(n Note, shares []Share) error { return put(owned{n, shares}) })
+		return s.store.Export(ctx, user, func(n Note, shares []Share, was []Revision) error { return put(owned{n, shares, was}) })
 	})
 	if err != nil {
 		return err

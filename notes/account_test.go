@@ -24,7 +24,8 @@ import (
 // exported is a note as the export has it.
 type exported struct {
 	notes.Note
-	Shares []notes.Share `json:"shares"`
+	Shares    []notes.Share    `json:"shares"`
+	Revisions []notes.Revision `json:"revisions"`
 }
 
 // export reads a user's export.
@@ -70,6 +71,8 @@ func TestExport(t *testing.T) {
 		}
 		trashed, plain := h.note(t, "Trashed"), h.note(t, "Plain")
 		share := h.share(t, trashed, h.bob, notes.RoleEditor)
+		was := notes.Revision{Rev: 1, Title: "Trashed", Body: new(""), Tags: []string{}, By: h.ann.ID, UpdatedAt: trashed.UpdatedAt}
+		h.change(t, h.bob, trashed, notes.ChangeRequest{Body: some("by bob")})
 		if err := h.Delete(h.ann, notes.DeleteRequest{ID: trashed.ID, IfMatch: latest}); err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +80,9 @@ func TestExport(t *testing.T) {
 			t.Fatal(err)
 		}
 		list, shared := h.export(t, h.ann.ID)
-		want := []exported{{full, []notes.Share{}}, {trashed, []notes.Share{share}}, {plain, []notes.Share{}}}
+		want := []exported{
+			{full, []notes.Share{}, []notes.Revision{}}, {trashed, []notes.Share{share}, []notes.Revision{was}}, {plain, []notes.Share{}, []notes.Revision{}},
+		}
 		if diff := cmp.Diff(want, list); diff != "" || len(shared) > 0 {
 			t.Errorf("%v %s", shared, diff)
 		}

@@ -1,11 +1,13 @@
 package notes
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/account"
 	"github.com/trellis-go/trellis/kit/endpoint"
+	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/transport"
 )
 
@@ -19,10 +21,14 @@ func Routes(s *Service) []transport.Route {
 	return append([]transport.Route{
 		transport.Get("/v1/notes", endpoint.New(s.List, "List your notes, or those that others share with you.")),
 		transport.Post("/v1/notes", endpoint.New(s.Create, "Create a note.").Limit(20)).Created().MaxBody(maxRequest),
+		transport.Get("/v1/notes/changes", endpoint.New(s.Changes, "Follow what becomes of the notes that you can read.")),
 		transport.Get("/v1/notes/{id}", endpoint.New(s.Get, "Read a note.").Hedged()),
 		transport.Patch("/v1/notes/{id}", endpoint.New(s.Change, "Change parts of a note.")).MaxBody(maxRequest),
 		transport.Delete("/v1/notes/{id}", endpoint.Do(s.Delete, "Move a note to the trash, or remove one there for good.")),
 		transport.Post("/v1/notes/{id}/restore", endpoint.New(s.Restore, "Take a note out of the trash.")),
+		transport.Get("/v1/notes/{id}/revisions", endpoint.New(s.ListRevisions, "List what a note was.")),
+		transport.Get("/v1/notes/{id}/revisions/{rev}", endpoint.New(s.Revision, "Read what a note was.")),
+		transport.Post("/v1/notes/{id}/revisions/{rev}/restore", endpoint.New(s.RestoreRevision, "Have a note say what it said in a revision.")),
 		transport.Post("/v1/notes/{id}/shares", slowly(endpoint.New(s.Share, "Share a note with somebody, or give them another role."))).Created(),
 		transport.Get("/v1/notes/{id}/shares", endpoint.New(s.ListShares, "List with whom your note is shared, or how another's is with you.")),
 		transport.Delete("/v1/notes/{id}/shares/{sid}", endpoint.Do(s.Unshare, "Take a note back from somebody, or leave another's.")),
@@ -38,6 +44,7 @@ func slowly(e endpoint.Endpoint) endpoint.Endpoint {
 
 // CreateRequest is a note to be.
 type CreateRequest struct {
+	ID         *uuid.UUID `json:"id,omitzero" description:"A UUID of version 7 that you made, so that the note has its name before it is sent. Without it the service makes one."`
 	Title      string     `json:"title" validate:"max=200"`
 	Body       string     `json:"body" validate:"maxbytes=1048576"`
 	Tags       []string   `json:"tags" validate:"max=32,dive,min=1,max=50"`
@@ -46,10 +53,28 @@ type CreateRequest struct {
 	ReminderAt *time.Time `json:"reminder_at"`
 }
 
+// aheadOf is by how much the clock of a client that makes ids may be ahead.
+const aheadOf = 24 * time.Hour
+
+// id is the one that the client chose, or a new one.
+func (r CreateRequest) id(ctx context.Context, now time.Time) (uuid.UUID, error) {
+	if r.ID == nil {
+		return endpoint.NewID(ctx)
+	}
+	if r.ID.Version() != 7 || r.ID.Variant() != uuid.RFC4122 {
+		return *r.ID, fault.Breaks(fault.Field{Pointer: "/id", Code: "not_v7", Detail: "is no UUID of version 7"})
+	}
+	if time.Unix(r.ID.Time().UnixTime()).After(now.Add(aheadOf)) {
+		return *r.ID, fault.Breaks(fault.Field{Pointer: "/id", Code: "in_future", Detail: "is of a time to come"})
+	}
+	return *r.ID, nil
+}
+
 // ListRequest names the notes to list. Without a status they are the active
 // ones, without a sort the last changed come first.
 type ListRequest struct {
 	Shared bool   `query:"shared" json:"-" description:"Those that others share with you, instead of your own. Notes in the trash are not among them."`
+	Q      string `query:"q" json:"-" validate:"max=256" description:"Words that a note has, or has one that begins with. The best come first; sort is not taken with it."`
 	Tag    string `query:"tag" json:"-" validate:"max=255"`
 	Status Status `query:"status" json:"-" validate:"omitempty,oneof=active archived trashed"`
 	Pinned *bool  `query:"pinned" json:"-"`

@@ -41,6 +41,22 @@ func (c Client) Restore(ctx context.Context, r RestoreRequest) (Note, error) {
 	return transport.Call[Note](ctx, c.c, "Restore", r)
 }
 
+func (c Client) Changes(ctx context.Context, r ChangesRequest) (Changes, error) {
+	return transport.Call[Changes](ctx, c.c, "Changes", r)
+}
+
+func (c Client) ListRevisions(ctx context.Context, r NoteRequest) (transport.Page[Revision], error) {
+	return transport.Call[transport.Page[Revision]](ctx, c.c, "ListRevisions", r)
+}
+
+func (c Client) Revision(ctx context.Context, r RevisionRequest) (Revision, error) {
+	return transport.Call[Revision](ctx, c.c, "Revision", r)
+}
+
+func (c Client) RestoreRevision(ctx context.Context, r RestoreRevisionRequest) (Note, error) {
+	return transport.Call[Note](ctx, c.c, "RestoreRevision", r)
+}
+
 func (c Client) Share(ctx context.Context, r ShareRequest) (Share, error) {
 	return transport.Call[Share](ctx, c.c, "Share", r)
 }

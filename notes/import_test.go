@@ -74,7 +74,7 @@ func owned(t *testing.T, store notes.Store, owner uuid.UUID) []notes.Note {
 var sameNotes = cmp.Options{
 	cmp.FilterPath(func(p cmp.Path) bool {
 		switch p.Last().String() {
-		case ".ID", ".Owner", ".Status", ".Version", ".Role":
+		case ".ID", ".Owner", ".Status", ".Version", ".Role", ".Editor", ".RevisedAt":
 			return true
 		}
 		return false

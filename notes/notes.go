@@ -12,6 +12,7 @@ import (
 	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/kit/fault"
 	"github.com/trellis-go/trellis/kit/transport"
+	"github.com/trellis-go/trellis/notes/search"
 )
 
 // Note is a text that belongs to one user, who may share it.
@@ -28,6 +29,11 @@ type Note struct {
 	CreatedAt  time.Time  `json:"created_at"`
 	UpdatedAt  time.Time  `json:"updated_at"`
 	Role       Role       `json:"role"` // the reader's; not stored
+
+	Highlights []Highlight `json:"highlights,omitzero"` // where a search found its words; not stored
+
+	Editor    uuid.UUID `json:"-"` // who wrote the text as it is; zero when they are gone
+	RevisedAt time.Time `json:"-"` // when the last revision was kept, or the note made
 }
 
 // ETag is the note's version, as If-Match takes it. A viewer's is another, so
@@ -50,7 +56,10 @@ func (n *Note) Normalize() {
 	if n.ReminderAt != nil {
 		n.ReminderAt = new(micros(*n.ReminderAt))
 	}
-	n.CreatedAt, n.UpdatedAt = micros(n.CreatedAt), micros(n.UpdatedAt)
+	if n.RevisedAt.IsZero() {
+		n.RevisedAt = n.CreatedAt
+	}
+	n.CreatedAt, n.UpdatedAt, n.RevisedAt = micros(n.CreatedAt), micros(n.UpdatedAt), micros(n.RevisedAt)
 }
 
 // Bounds of a note. Characters are Unicode code points.
@@ -73,6 +82,7 @@ const (
 var (
 	ErrNotFound   = fault.New(fault.NotFound, "note_not_found", "You have no such note.")
 	ErrExists     = fault.New(fault.Conflict, "note_exists", "This note is there already.")
+	ErrIDTaken    = fault.New(fault.Conflict, "id_taken", "There is a note with this id already.")
 	ErrStale      = fault.New(fault.Stale, "stale", "The note has changed since you read it.")
 	ErrTrashed    = fault.New(fault.Conflict, "note_trashed", "The note is in the trash. Restore it first.")
 	ErrNotTrashed = fault.New(fault.Conflict, "note_not_trashed", "The note is not in the trash.")
@@ -106,7 +116,9 @@ type Store interface {
 	// List returns a reader's notes in the order that q names, and whether more follow.
 	List(ctx context.Context, reader uuid.UUID, q Query) (list []Note, more bool, err error)
 	// Update keeps what change makes of the note, but for its ID, Owner and
-	// CreatedAt. With an error comes no note.
+	// CreatedAt. If that moves RevisedAt, what the note was is kept as a
+	// revision, and the oldest are dropped that are more than MaxRevisions or
+	// MaxRevised. With an error comes no note.
 	Update(ctx context.Context, reader, id uuid.UUID, change func(n *Note, shares []Share) ([]event.Message, error)) (Note, error)
 	// Delete removes a note for good, and its shares, if allow lets it.
 	Delete(ctx context.Context, reader, id uuid.UUID, allow func(n Note, shares []Share) ([]event.Message, error)) error
@@ -122,6 +134,24 @@ type Store interface {
 	// Unshare removes a share of the note if allow lets it, or returns ErrNoShare.
 	Unshare(ctx context.Context, reader, id, share uuid.UUID, allow func(n Note, s Share) ([]event.Message, error)) error
 
+	// Revisions returns what the note was, the latest first, without the
+	// bodies; Revision returns one of them whole, or ErrNoRevision.
+	Revisions(ctx context.Context, reader, id uuid.UUID) ([]Revision, error)
+	Revision(ctx context.Context, reader, id uuid.UUID, rev int64) (Revision, error)
+
+	// Changes returns what became of the notes that a reader could or can read
+	// since a position: of each the last thing, in the order in which these
+	// happened; maxBytes is as in Query. A later call with the position that it
+	// returns misses nothing, whatever was under way meanwhile. It returns
+	// ErrResync for a position that is Lost.
+	Changes(ctx context.Context, reader uuid.UUID, since Position, limit, maxBytes int) (Changes, error)
+	// Prune forgets, up to max times, that a note went for somebody before a
+	// time, and returns how often it did.
+	Prune(ctx context.Context, before time.Time, max int) (int, error)
+	// Index makes up to max notes be found that an earlier version of the
+	// service wrote, which knew no search, and returns how many.
+	Index(ctx context.Context, max int) (int, error)
+
 	// Remind finds up to max notes whose ReminderAt has come by now, those that
 	// are longest due first, but none in the trash, and tells of each with the
 	// event that tell makes of its ID, Owner and Title. It returns how many. Of
@@ -129,19 +159,20 @@ type Store interface {
 	// ReminderAt was changed.
 	Remind(ctx context.Context, now time.Time, max int, tell func(Note) (event.Message, error)) (int, error)
 
-	// Export calls each with the notes that the user owned at the start, and the
-	// shares of each. It has a few of them in memory at a time.
-	Export(ctx context.Context, user uuid.UUID, each func(Note, []Share) error) error
+	// Export calls each with the notes that the user owned at the start, the
+	// shares of each, and its revisions. It has a few of them in memory at a time.
+	Export(ctx context.Context, user uuid.UUID, each func(Note, []Share, []Revision) error) error
 	// SharedWith calls each with the shares of others' notes with a user.
 	SharedWith(ctx context.Context, user uuid.UUID, each func(Share) error) error
 	// Erase takes a step in removing what is kept of a user: up to max of their
 	// notes, whatever hangs on them, and up to max of the shares of others'
-	// notes with them; with the last one their events go from the outbox, and
-	// it is done. The events that tell makes of a note's ID, Owner and Version
-	// and its shares are kept. From the first step on the user is erased: what
-	// Create and Share had begun before is seen by it, or refused. It returns
-	// what all steps together erased, those of earlier erasures too. A step on
-	// a user of whom nothing is kept is done.
+	// notes with them; with the last one go their events from the outbox, their
+	// feed, and their name as the editor of others' texts, and it is done. The
+	// events that tell makes of a note's ID, Owner and Version and its shares
+	// are kept. From the first step on the user is erased: what Create and Share
+	// had begun before is seen by it, or refused. It returns what all steps
+	// together erased, those of earlier erasures too. A step on a user of whom
+	// nothing is kept is done.
 	Erase(ctx context.Context, user uuid.UUID, max int, now time.Time, tell func(n Note, shares []Share) ([]event.Message, error)) (all Erased, done bool, err error)
 
 	// Outbox is the events that were kept.
@@ -172,6 +203,8 @@ type Query struct {
 	Status   Status
 	Tag      string // "" for any
 	Pinned   *bool
+	Search   search.Query // what they have; the best come first, whatever Sort and After say
+	Skip     int          // with Search: how many of the best are left out
 	Sort     Sort
 	After    *Place // the list goes on behind this place
 	Limit    int    // notes

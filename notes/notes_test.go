@@ -2,6 +2,7 @@ package notes_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -227,4 +228,64 @@ func manyTags(n int) (tags []string) {
 		tags = append(tags, fmt.Sprint("tag", i))
 	}
 	return tags
+}
+
+// v7 is a UUID of version 7 and of a time.
+func v7(at time.Time) uuid.UUID {
+	id := uuid.Must(uuid.NewV7())
+	binary.BigEndian.PutUint64(id[:], uint64(at.UnixMilli())<<16|uint64(binary.BigEndian.Uint16(id[6:])))
+	return id
+}
+
+func TestCreateWithID(t *testing.T) {
+	onStores(t, func(t *testing.T, store notes.Store) {
+		c, ann, bob := serve(t, store)
+		at := time.Now().Add(time.Hour)
+		for _, age := range []time.Duration{0, -50 * 365 * 24 * time.Hour, 23 * time.Hour} {
+			id := v7(time.Now().Add(age))
+			r := notes.CreateRequest{ID: &id, Title: "mine", Body: "text", Tags: []string{"a", "b", "a"}, Pinned: true, ReminderAt: &at}
+			n, err := c.Create(ann, r)
+			if err != nil || n.ID != id || n.Version != 1 {
+				t.Fatalf("created %+v, %v", n, err)
+			}
+			again, err := c.Create(ann, r)
+			if diff := cmp.Diff(n, again); err != nil || diff != "" {
+				t.Errorf("again: %v %s", err, diff)
+			}
+			_, err = c.Create(bob, r)
+			theirs := wantCode(t, "another's id", err, fault.Conflict, "id_taken")
+			for name, edit := range map[string]func(*notes.CreateRequest){
+				"title":       func(r *notes.CreateRequest) { r.Title = "another" },
+				"body":        func(r *notes.CreateRequest) { r.Body = "" },
+				"tags":        func(r *notes.CreateRequest) { r.Tags = r.Tags[:1] },
+				"pinned":      func(r *notes.CreateRequest) { r.Pinned = false },
+				"status":      func(r *notes.CreateRequest) { r.Status = notes.Archived },
+				"reminder":    func(r *notes.CreateRequest) { r.ReminderAt = nil },
+				"reminder at": func(r *notes.CreateRequest) { r.ReminderAt = new(at.Add(time.Second)) },
+			} {
+				other := r
+				edit(&other)
+				_, err = c.Create(ann, other)
+				if mine := wantCode(t, name, err, fault.Conflict, "id_taken"); mine.Message != theirs.Message {
+					t.Errorf("one's own is %q, another's %q", mine.Message, theirs.Message)
+				}
+			}
+			if _, err := c.Change(ann, notes.ChangeRequest{ID: id, IfMatch: transport.IfMatch{Version: 1}, Pinned: transport.Some(true)}); err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.Create(ann, r)
+			wantCode(t, "what was changed since", err, fault.Conflict, "id_taken")
+		}
+		for code, ids := range map[string][]uuid.UUID{
+			"not_v7":    {uuid.New(), uuid.Nil, uuid.Max, uuid.NewSHA1(uuid.Nil, nil)},
+			"in_future": {v7(time.Now().Add(25 * time.Hour)), v7(time.UnixMilli(1<<48 - 1))},
+		} {
+			for _, id := range ids {
+				_, err := c.Create(ann, notes.CreateRequest{ID: &id, Title: "x"})
+				if f := wantCode(t, id.String(), err, fault.Invalid, "invalid"); len(f.Fields) != 1 || f.Fields[0].Pointer != "/id" || f.Fields[0].Code != code {
+					t.Errorf("%s: %+v, want %s", id, f.Fields, code)
+				}
+			}
+		}
+	})
 }

@@ -57,14 +57,14 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Note, error) {
 	if err != nil {
 		return Note{}, err
 	}
-	id, err := endpoint.NewID(ctx)
+	now := micros(s.now())
+	id, err := r.id(ctx, now)
 	if err != nil {
 		return Note{}, err
 	}
-	now := micros(s.now())
 	n := Note{
 		ID: id, Owner: owner, Title: r.Title, Body: r.Body, Tags: unique(r.Tags), Pinned: r.Pinned,
-		Status: orActive(r.Status), Version: 1, CreatedAt: now, UpdatedAt: now, Role: RoleOwner,
+		Status: orActive(r.Status), Version: 1, CreatedAt: now, UpdatedAt: now, Role: RoleOwner, Editor: owner, RevisedAt: now,
 	}
 	n.remind(r.ReminderAt)
 	events, err := change(ctx, NoteCreated, n, nil)
@@ -72,11 +72,28 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Note, error) {
 		return Note{}, err
 	}
 	if err := s.store.Create(ctx, n, events...); errors.Is(err, ErrExists) {
-		return s.store.Get(ctx, owner, id) // made by an earlier run of this very request
+		return s.made(ctx, n, r.ID != nil)
 	} else if err != nil {
 		return Note{}, err
 	}
 	return n, nil
+}
+
+// made returns the note that an earlier run of the same request made. With an
+// id that the client chose it may be another.
+func (s *Service) made(ctx context.Context, n Note, chosen bool) (Note, error) {
+	made, err := s.store.Get(ctx, n.Owner, n.ID)
+	if chosen && (errors.Is(err, ErrNotFound) || err == nil && !made.sameAs(n)) {
+		return Note{}, ErrIDTaken
+	}
+	return made, err
+}
+
+// sameAs tells whether two notes say the same, and were never changed.
+func (n Note) sameAs(other Note) bool {
+	return n.Version == other.Version && n.Owner == other.Owner && n.Title == other.Title && n.Body == other.Body &&
+		slices.Equal(n.Tags, other.Tags) && n.Pinned == other.Pinned && n.Status == other.Status &&
+		(n.ReminderAt == nil) == (other.ReminderAt == nil) && (n.ReminderAt == nil || n.ReminderAt.Equal(*other.ReminderAt))
 }
 
 // change returns the events that tell a note's readers what became of it.
@@ -91,12 +108,12 @@ func (s *Service) List(ctx context.Context, r ListRequest) (page transport.Page[
 	if err != nil {
 		return page, err
 	}
-	q := Query{Shared: r.Shared, Status: orActive(r.Status), Tag: r.Tag, Pinned: r.Pinned, Sort: r.Sort, Limit: defaultLimit, MaxBytes: maxPage}
+	if r.Q != "" {
+		return s.search(ctx, reader, r)
+	}
+	q := Query{Shared: r.Shared, Status: orActive(r.Status), Tag: r.Tag, Pinned: r.Pinned, Sort: r.Sort, Limit: r.limit(), MaxBytes: maxPage}
 	if q.Sort == "" {
 		q.Sort = ByUpdatedDesc
-	}
-	if r.Limit != nil {
-		q.Limit = *r.Limit
 	}
 	list := q.name(reader)
 	if r.Cursor != "" {
@@ -116,6 +133,13 @@ func (s *Service) List(ctx context.Context, r ListRequest) (page transport.Page[
 		}
 	}
 	return transport.NewPage(notes, next), nil
+}
+
+func (r ListRequest) limit() int {
+	if r.Limit == nil {
+		return defaultLimit
+	}
+	return *r.Limit
 }
 
 // name tells one list from another, so that a cursor fits only its own.
@@ -222,11 +246,13 @@ func (s *Service) update(ctx context.Context, id uuid.UUID, takes Role, match *t
 		if err := allow(*n, takes, match); err != nil {
 			return nil, err
 		}
+		was := *n
 		if err := edit(n); err != nil {
 			return nil, err
 		}
 		n.Version++
 		n.UpdatedAt = micros(s.now())
+		n.revise(was, caller)
 		return change(ctx, NoteChanged, *n, shares)
 	})
 }

@@ -42,6 +42,9 @@ func assemble(ctx context.Context, env *server.Env, c config) (http.Handler, err
 	env.Go(func(ctx context.Context) {
 		service.Remind(ctx, func(err error) { _ = env.Logger.Log("level", "error", "msg", "reminders wait", "err", err) })
 	})
+	env.Go(func(ctx context.Context) {
+		service.Upkeep(ctx, func(err error) { _ = env.Logger.Log("level", "error", "msg", "upkeep waits", "err", err) })
+	})
 	env.Health.Check("store", store.Ping)
 	return env.Handler(notes.Routes(service), store.Keeper())
 }

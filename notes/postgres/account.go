@@ -32,11 +32,16 @@ const (
 // share those whom they must not miss.
 const eraseLock = 0x65726173 // "eras"
 
-// admit queues what keeps a user from being erased until the transaction ends,
-// or makes it answer ErrErased. Whether they are is selected behind the lock:
-// what its own statement would see is from before it waited.
-func admit(b *pgx.Batch, user uuid.UUID) {
+// protect queues what keeps a user from being erased until the transaction ends.
+func protect(b *pgx.Batch, user uuid.UUID) {
 	b.Queue(`select pg_advisory_xact_lock_shared($1::int, hashtext($2))`, eraseLock, user.String())
+}
+
+// admit protects a user, or makes the transaction answer ErrErased. Whether
+// they are is selected behind the lock: what its own statement would see is
+// from before it waited.
+func admit(b *pgx.Batch, user uuid.UUID) {
+	protect(b, user)
 	b.Queue(isErased, notes.ErasedKey(user)).QueryRow(func(row pgx.Row) error {
 		var erased bool
 		if err := row.Scan(&erased); err != nil || !erased {
@@ -46,7 +51,7 @@ func admit(b *pgx.Batch, user uuid.UUID) {
 	})
 }
 
-func (s *Store) Export(ctx context.Context, user uuid.UUID, each func(notes.Note, []notes.Share) error) error {
+func (s *Store) Export(ctx context.Context, user uuid.UUID, each func(notes.Note, []notes.Share, []notes.Revision) error) error {
 	rows, err := s.Query(ctx, owned, user)
 	if err != nil {
 		return err
@@ -62,7 +67,15 @@ func (s *Store) Export(ctx context.Context, user uuid.UUID, each func(notes.Note
 			return err
 		}
 		for _, n := range list {
-			if err := each(n, shares[n.ID]); err != nil {
+			rows, err := s.Query(ctx, wholeRevisions, n.ID)
+			if err != nil {
+				return err
+			}
+			was, err := pgx.CollectRows(rows, scanRevision)
+			if err != nil {
+				return err
+			}
+			if err := each(n, shares[n.ID], was); err != nil {
 				return err
 			}
 		}
@@ -132,16 +145,25 @@ func (s *Store) Erase(ctx context.Context, user uuid.UUID, max int, now time.Tim
 		if err != nil {
 			return err
 		}
-		var doneAt *time.Time
-		if done = e.Notes < max; done {
-			tag, err := tx.Exec(ctx, unshareAll, user, max)
+		done = e.Notes < max
+		for _, rest := range []string{unshareAll, eraseFeed, unname, unnameWas} {
+			if !done {
+				break
+			}
+			tag, err := tx.Exec(ctx, rest, user, max)
 			if err != nil {
 				return err
 			}
-			e.Shares += int(tag.RowsAffected())
+			if rest == unshareAll {
+				e.Shares += int(tag.RowsAffected())
+			}
 			done = tag.RowsAffected() < int64(max)
 		}
+		var doneAt *time.Time
 		if done {
+			if _, err := tx.Exec(ctx, erasePrune, user); err != nil {
+				return err
+			}
 			if err := s.Forget(ctx, tx, user); err != nil {
 				return err
 			}
@@ -187,7 +209,11 @@ func (s *Store) eraseNotes(ctx context.Context, tx pgx.Tx, owner uuid.UUID, max 
 		return e, err
 	}
 	var events []event.Message
+	readers := []uuid.UUID{owner}
 	for _, n := range list {
+		for _, share := range shares[n.ID] {
+			readers = append(readers, share.User.ID)
+		}
 		told, err := tell(n, shares[n.ID])
 		if err != nil {
 			return e, err
@@ -196,6 +222,9 @@ func (s *Store) eraseNotes(ctx context.Context, tx pgx.Tx, owner uuid.UUID, max 
 		e.Shares += len(shares[n.ID])
 	}
 	e.Notes = len(list)
+	if _, err := tx.Exec(ctx, `select note_lock($1)`, readers); err != nil {
+		return e, err
+	}
 	if _, err := tx.Exec(ctx, `delete from notes where id = any($1)`, ids); err != nil {
 		return e, err
 	}

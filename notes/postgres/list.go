@@ -11,7 +11,11 @@ import (
 )
 
 func (s *Store) List(ctx context.Context, reader uuid.UUID, q notes.Query) (list []notes.Note, more bool, err error) {
-	query, args := listing(reader, q)
+	statement := listing
+	if len(q.Search) > 0 {
+		statement = finding
+	}
+	query, args := statement(reader, q)
 	rows, err := s.Query(ctx, query, args...)
 	if err != nil {
 		return nil, false, err
@@ -38,37 +42,65 @@ func (s *Store) List(ctx context.Context, reader uuid.UUID, q notes.Query) (list
 // limit, and no bodies behind MaxBytes, for the server sends all that is selected.
 func listing(reader uuid.UUID, q notes.Query) (query string, args []any) {
 	o := orderOf(q.Sort)
-	args = []any{reader, q.Status, cmp.Or(q.MaxBytes, math.MaxInt64), q.Limit + 1}
-	arg := func(v any) string {
-		args = append(args, v)
-		return `$` + strconv.Itoa(len(args))
-	}
+	args = []any{reader, q.Status, bound(q.MaxBytes), q.Limit + 1}
+	arg := func(v any) string { return add(&args, v) }
 	// From shares or a tag to notes, which offset 0 holds the planner to: while
 	// it has no statistics it would try each note on each of the tag's.
 	role, from, where := `'owner'`, `notes n`, `n.owner = $1 and n.status = $2`
 	switch {
 	case q.Shared:
 		role, where = `s.role`, `s.person = $1 and n.status = $2 and n.status <> 'trashed'`
-		from = `note_shares s cross join lateral (select * from notes where id = s.note offset 0) n`
+		from = `note_shares s` + ofNote(`s.note`)
 		if q.Tag != "" {
-			from += ` cross join lateral (select from note_tags where owner = n.owner and tag = ` + arg(q.Tag) + ` and note = n.id offset 0) t`
+			from += tagged(arg(q.Tag))
 		}
 	case q.Tag != "":
 		where += ` and t.owner = $1 and t.tag = ` + arg(q.Tag)
-		from = `note_tags t cross join lateral (select * from notes where id = t.note offset 0) n`
+		from = `note_tags t` + ofNote(`t.note`)
 	}
-	if q.Pinned != nil && *q.Pinned {
-		where += ` and n.pinned`
-	} else if q.Pinned != nil {
-		where += ` and not n.pinned`
-	}
+	where += pinned(q)
 	if q.After != nil {
 		where += ` and (n.` + o.column + `, n.id) ` + o.after + ` (` + arg(o.place(*q.After)) + `, ` + arg(q.After.ID) + `)`
 	}
 	order := ` order by n.` + o.column + o.direction + `, n.id` + o.direction
-	return `select ` + headers + `, case when coalesce(sum(octet_length(n.title) + octet_length(n.body)) over (` +
-		order + ` rows between unbounded preceding and 1 preceding), 0) < $3 then n.body end, n.role` +
+	return `select ` + headers + `, ` + bodies(order) + `, n.role` +
 		` from (select n.*, ` + role + ` as role from ` + from + ` where ` + where + order + ` limit $4) n` + order, args
+}
+
+// bodies selects the bodies of notes in an order, but none behind $3 bytes.
+func bodies(order string) string {
+	return `case when coalesce(sum(octet_length(n.title) + octet_length(n.body)) over (` +
+		order + ` rows between unbounded preceding and 1 preceding), 0) < $3 then n.body end`
+}
+
+// bound is a number of bytes, 0 for any.
+func bound(bytes int) int64 { return cmp.Or(int64(bytes), math.MaxInt64) }
+
+// add adds an argument, and returns its name.
+func add(args *[]any, v any) string {
+	*args = append(*args, v)
+	return `$` + strconv.Itoa(len(*args))
+}
+
+// ofNote joins the note with an id.
+func ofNote(id string) string {
+	return ` cross join lateral (select * from notes where id = ` + id + ` offset 0) n`
+}
+
+// tagged leaves only notes with a tag.
+func tagged(tag string) string {
+	return ` cross join lateral (select from note_tags where owner = n.owner and tag = ` + tag + ` and note = n.id offset 0) t`
+}
+
+func pinned(q notes.Query) string {
+	switch {
+	case q.Pinned == nil:
+		return ``
+	case *q.Pinned:
+		return ` and n.pinned`
+	default:
+		return ` and not n.pinned`
+	}
 }
 
 // order is a sort as SQL says it. An index serves both directions.

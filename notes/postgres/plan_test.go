@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/trellis-go/trellis/kit/testenv"
 	"github.com/trellis-go/trellis/notes"
+	"github.com/trellis-go/trellis/notes/search"
 )
 
 func TestPlans(t *testing.T) {
@@ -46,6 +47,22 @@ func TestPlans(t *testing.T) {
 	if _, err := s.Exec(t.Context(), `insert into erased_users (hash, notes, shares) select sha256(n::text::bytea), 0, 0 from generate_series(1, 4000) n`); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Exec(t.Context(), `insert into note_revisions (note, rev, title, body, tags, editor, updated_at)
+		select id, 1, title, body, tags, case when random() < 0.02 then $1::uuid end, updated_at from notes`, reader); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Exec(t.Context(), `insert into note_changes_pruned select gen_random_uuid(), 1 from generate_series(1, 4000) n`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Exec(t.Context(), `update notes set editor = $1 where random() < 0.02`, reader); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Index(t.Context(), len(batch)); err != nil || n != len(batch) {
+		t.Fatal(n, err)
+	}
+	if _, err := s.Exec(t.Context(), `delete from notes where random() < 0.02`); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.Exec(t.Context(), `analyze`); err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +90,14 @@ func TestPlans(t *testing.T) {
 	}
 	wantPlan(t, s, owner, notes.Query{Status: notes.Active, Sort: notes.ByUpdatedDesc, Pinned: new(true), Limit: 20}, "notes_pinned", "Sort")
 
+	q := notes.Query{Status: notes.Active, Search: search.Parse("note play"), Limit: 20, MaxBytes: 1 << 20}
+	for _, q.Tag = range []string{"", "tag 1"} {
+		wantPlan(t, s, owner, q, "note_search_words", "")
+		q.Shared = true
+		wantPlan(t, s, reader, q, "note_shares_person", "")
+		q.Shared = false
+	}
+
 	for _, tt := range []struct {
 		query          string
 		args           []any
@@ -81,7 +106,7 @@ func TestPlans(t *testing.T) {
 		{get, []any{middle.ID, reader}, "notes_pkey", ""},
 		{get, []any{middle.ID, reader}, "note_shares_note_person_key", ""},
 		{sharesOf, []any{[]uuid.UUID{middle.ID}}, "note_shares_note_person_key", ""},
-		{sharesWith, []any{reader, middle.ID, 100}, "note_shares_person", ""},
+		{sharesWith, []any{reader, uuid.Nil, 100}, "note_shares_person", ""},
 		{due, []any{middle.CreatedAt, 100}, "notes_due", "Sort"},
 		{remind, []any{middle.CreatedAt, 100}, "notes_due", "Sort"},
 		{remind, []any{middle.CreatedAt, 100}, "notes_pkey", "Sort"},
@@ -90,6 +115,19 @@ func TestPlans(t *testing.T) {
 		{toErase, []any{batch[0].Owner, 100}, "notes_", ""},
 		{unshareAll, []any{reader, 100}, "note_shares_person", ""},
 		{isErased, []any{notes.ErasedKey(reader)}, "erased_users_pkey", ""},
+		{revisions, []any{middle.ID}, "note_revisions_pkey", "Sort"},
+		{revision, []any{middle.ID, 1}, "note_revisions_pkey", ""},
+		{dropRevisions, []any{middle.ID, 50, 1000}, "note_revisions_pkey", ""},
+		{feed, []any{owner, 100, 200}, "note_changes_seq", ""},
+		{feed, []any{owner, 100, 200}, "note_changes_pruned_pkey", ""},
+		{readable, []any{owner, []uuid.UUID{middle.ID}, 1 << 20}, "notes_pkey", ""},
+		{readable, []any{owner, []uuid.UUID{middle.ID}, 1 << 20}, "note_shares_note_person_key", ""},
+		{prune, []any{middle.CreatedAt, 100}, "note_changes_gone", ""},
+		{eraseFeed, []any{reader, 100}, "note_changes_", ""},
+		{erasePrune, []any{reader}, "note_changes_pruned_pkey", ""},
+		{unname, []any{reader, 100}, "notes_editor", ""},
+		{unnameWas, []any{reader, 100}, "note_revisions_editor", ""},
+		{unindexed, nil, "notes_unindexed", ""},
 		{`delete from notes where id = any($1)`, []any{[]uuid.UUID{middle.ID}}, "notes_pkey", ""},
 	} {
 		wantIndex(t, s, tt.query, tt.args, tt.index, tt.without)
@@ -100,7 +138,11 @@ func TestPlans(t *testing.T) {
 // shall, and reads a table through indexes only.
 func wantPlan(t *testing.T, s *Store, owner uuid.UUID, q notes.Query, index, without string) {
 	t.Helper()
-	query, args := listing(owner, q)
+	statement := listing
+	if len(q.Search) > 0 {
+		statement = finding
+	}
+	query, args := statement(owner, q)
 	wantIndex(t, s, query, args, index, without)
 }
 
@@ -118,13 +160,16 @@ func wantIndex(t *testing.T, s *Store, query string, args []any, index, without 
 func plans(t *testing.T, s *Store, query string, args []any) (plans []string) {
 	t.Helper()
 	err := s.AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
-		nulls := strings.TrimSuffix(strings.Repeat("null,", len(args)), ",")
+		execute := "explain execute list"
+		if len(args) > 0 {
+			execute += "(null" + strings.Repeat(", null", len(args)-1) + ")"
+		}
 		for _, statement := range []string{"set plan_cache_mode = force_generic_plan", "prepare list as " + query} {
 			if _, err := c.Exec(t.Context(), statement); err != nil {
 				return err
 			}
 		}
-		for explain, args := range map[string][]any{"explain " + query: args, "explain execute list (" + nulls + ")": nil} {
+		for explain, args := range map[string][]any{"explain " + query: args, execute: nil} {
 			rows, err := c.Query(t.Context(), explain, args...)
 			if err != nil {
 				return err

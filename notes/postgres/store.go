@@ -30,14 +30,15 @@ func Open(ctx context.Context, url string) (*Store, error) {
 }
 
 const (
-	headers = `n.id, n.owner, n.title, n.tags, n.pinned, n.status, n.reminder_at, n.version, n.created_at, n.updated_at`
+	headers = `n.id, n.owner, n.title, n.tags, n.pinned, n.status, n.reminder_at, n.version, n.created_at, n.updated_at,
+		coalesce(n.editor, n.owner), coalesce(n.revised_at, n.created_at)`
 	columns = headers + `, n.body`
 )
 
 // insert adds a note with its tags, unless its id is taken, and tells how many it added.
 const insert = `with added as (
-		insert into notes (id, owner, title, tags, pinned, status, reminder_at, version, created_at, updated_at, body)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		insert into notes (id, owner, title, tags, pinned, status, reminder_at, version, created_at, updated_at, revised_at, body, indexed)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		on conflict do nothing returning id
 	), tagged as (
 		insert into note_tags (owner, tag, note) select $2, tag, id from added, unnest($4::text[]) tag on conflict do nothing
@@ -48,13 +49,14 @@ func (s *Store) Create(ctx context.Context, n notes.Note, events ...event.Messag
 	return s.Tx(ctx, func(tx pgx.Tx) error {
 		b := &pgx.Batch{}
 		admit(b, n.Owner)
-		b.Queue(insert, fields(n)...).QueryRow(func(row pgx.Row) error {
+		b.Queue(insert, fields(n, &n.Version)...).QueryRow(func(row pgx.Row) error {
 			var added int
 			if err := row.Scan(&added); err != nil || added > 0 {
 				return err
 			}
 			return notes.ErrExists
 		})
+		b.Queue(index, n.ID, tsvector(n))
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return err
 		}
@@ -62,9 +64,9 @@ func (s *Store) Create(ctx context.Context, n notes.Note, events ...event.Messag
 	})
 }
 
-func fields(n notes.Note) []any {
+func fields(n notes.Note, indexed *int64) []any {
 	n.Normalize()
-	return []any{n.ID, n.Owner, n.Title, n.Tags, n.Pinned, n.Status, n.ReminderAt, n.Version, n.CreatedAt, n.UpdatedAt, n.Body}
+	return []any{n.ID, n.Owner, n.Title, n.Tags, n.Pinned, n.Status, n.ReminderAt, n.Version, n.CreatedAt, n.UpdatedAt, n.RevisedAt, n.Body, indexed}
 }
 
 // An import is sent in parts, to bound what is in flight.
@@ -83,7 +85,7 @@ func (s *Store) Import(ctx context.Context, list []notes.Note) (added []bool, er
 		added = make([]bool, len(list))
 		part, bytes := &pgx.Batch{}, 0
 		for _, i := range order {
-			part.Queue(insert, fields(list[i])...).QueryRow(func(row pgx.Row) error {
+			part.Queue(insert, fields(list[i], nil)...).QueryRow(func(row pgx.Row) error {
 				var count int
 				err := row.Scan(&count)
 				added[i] = count == 1
@@ -140,7 +142,9 @@ func holdIn(ctx context.Context, tx pgx.Tx, b *pgx.Batch, reader, id uuid.UUID) 
 
 func (s *Store) Update(ctx context.Context, reader, id uuid.UUID, change func(*notes.Note, []notes.Share) ([]event.Message, error)) (n notes.Note, err error) {
 	err = s.Tx(ctx, func(tx pgx.Tx) error {
-		was, shares, err := hold(ctx, tx, reader, id)
+		b := &pgx.Batch{}
+		protect(b, reader)
+		was, shares, err := holdIn(ctx, tx, b, reader, id)
 		if err != nil {
 			return err
 		}
@@ -168,19 +172,25 @@ func update(ctx context.Context, tx pgx.Tx, was, n notes.Note) error {
 	if n.Body != was.Body {
 		body = &n.Body // a body that stays is neither sent nor written
 	}
-	_, err := tx.Exec(ctx, `update notes set title = $2, body = coalesce($3, body), tags = $4, pinned = $5, status = $6,
-		reminder_at = $7, reminded_at = case when reminder_at is not distinct from $7 then reminded_at end,
-		version = $8, updated_at = $9 where id = $1`,
-		n.ID, n.Title, body, n.Tags, n.Pinned, n.Status, n.ReminderAt, n.Version, n.UpdatedAt)
-	if err != nil || slices.Equal(n.Tags, was.Tags) {
-		return err
+	retagged := !slices.Equal(n.Tags, was.Tags)
+	rewritten := retagged || body != nil || n.Title != was.Title
+	b := &pgx.Batch{}
+	b.Queue(`update notes set title = $2, body = coalesce($3, body), tags = $4, pinned = $5, status = $6,
+		reminder_at = $7, reminded_at = case when reminder_at is not distinct from $7 then reminded_at end, version = $8, updated_at = $9,
+		editor = nullif($10::uuid, owner), revised_at = $11, indexed = case when $12 or indexed = version then $8::bigint end where id = $1`,
+		n.ID, n.Title, body, n.Tags, n.Pinned, n.Status, n.ReminderAt, n.Version, n.UpdatedAt, n.Editor, n.RevisedAt, rewritten)
+	if !n.RevisedAt.Equal(was.RevisedAt) {
+		b.Queue(revise, n.ID, was.Version, was.Title, was.Tags, was.Editor, was.Owner, was.UpdatedAt, was.Body)
+		b.Queue(dropRevisions, n.ID, notes.MaxRevisions, notes.MaxRevised)
 	}
-	if _, err := tx.Exec(ctx, `delete from note_tags where note = $1 and tag <> all($2)`, n.ID, n.Tags); err != nil {
-		return err
+	if rewritten {
+		b.Queue(index, n.ID, tsvector(n))
 	}
-	_, err = tx.Exec(ctx, `insert into note_tags (owner, tag, note) select $1, tag, $2 from unnest($3::text[]) tag on conflict do nothing`,
-		n.Owner, n.ID, n.Tags)
-	return err
+	if retagged {
+		b.Queue(`delete from note_tags where note = $1 and tag <> all($2)`, n.ID, n.Tags)
+		b.Queue(`insert into note_tags (owner, tag, note) select $1, tag, $2 from unnest($3::text[]) tag on conflict do nothing`, n.Owner, n.ID, n.Tags)
+	}
+	return tx.SendBatch(ctx, b).Close()
 }
 
 func (s *Store) Delete(ctx context.Context, reader, id uuid.UUID, allow func(notes.Note, []notes.Share) ([]event.Message, error)) error {
@@ -210,7 +220,8 @@ func one(row pgx.Row) (n notes.Note, err error) {
 
 // scan reads the columns, the body to where it is wanted, and behind them the reader's role.
 func scan(row pgx.Row, n *notes.Note, body any) error {
-	err := row.Scan(&n.ID, &n.Owner, &n.Title, &n.Tags, &n.Pinned, &n.Status, &n.ReminderAt, &n.Version, &n.CreatedAt, &n.UpdatedAt, body, &n.Role)
+	err := row.Scan(&n.ID, &n.Owner, &n.Title, &n.Tags, &n.Pinned, &n.Status, &n.ReminderAt, &n.Version, &n.CreatedAt, &n.UpdatedAt,
+		&n.Editor, &n.RevisedAt, body, &n.Role)
 	n.Normalize()
 	return err
 }

@@ -41,7 +41,7 @@ const (
 	exportShares = 1000
 )
 
-func (s *Store) Export(ctx context.Context, user uuid.UUID, each func(notes.Note, []notes.Share) error) error {
+func (s *Store) Export(ctx context.Context, user uuid.UUID, each func(notes.Note, []notes.Share, []notes.Revision) error) error {
 	ids, err := collect(ctx, s.Reader, func(rows *sql.Rows) (id uuid.UUID, err error) { return id, rows.Scan(&id) }, owned, user[:])
 	if err != nil {
 		return err
@@ -57,7 +57,11 @@ func (s *Store) Export(ctx context.Context, user uuid.UUID, each func(notes.Note
 			return err
 		}
 		for _, n := range list {
-			if err := each(n, shares[n.ID]); err != nil {
+			was, err := collect(ctx, s.Reader, scanRevision, wholeRevisions, n.ID[:])
+			if err != nil {
+				return err
+			}
+			if err := each(n, shares[n.ID], was); err != nil {
 				return err
 			}
 		}
@@ -117,9 +121,12 @@ func (s *Store) Erase(ctx context.Context, user uuid.UUID, max int, now time.Tim
 		if err != nil {
 			return err
 		}
-		var doneAt *int64
-		if done = e.Notes < max; done {
-			result, err := tx.ExecContext(ctx, unshareAll, user[:], max)
+		done = e.Notes < max
+		for _, rest := range []string{unshareAll, eraseFeed, unname, unnameWas} {
+			if !done {
+				break
+			}
+			result, err := tx.ExecContext(ctx, rest, user[:], max)
 			if err != nil {
 				return err
 			}
@@ -127,10 +134,16 @@ func (s *Store) Erase(ctx context.Context, user uuid.UUID, max int, now time.Tim
 			if err != nil {
 				return err
 			}
-			e.Shares += int(count)
+			if rest == unshareAll {
+				e.Shares += int(count)
+			}
 			done = count < int64(max)
 		}
+		var doneAt *int64
 		if done {
+			if _, err := tx.ExecContext(ctx, erasePrune, user[:]); err != nil {
+				return err
+			}
 			if err := s.Forget(ctx, tx, user); err != nil {
 				return err
 			}

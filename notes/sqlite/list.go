@@ -10,6 +10,11 @@ import (
 
 func (s *Store) List(ctx context.Context, reader uuid.UUID, q notes.Query) (list []notes.Note, more bool, err error) {
 	query, args := listing(reader, q)
+	if len(q.Search) > 0 {
+		if query, args, err = s.find(ctx, reader, q); err != nil {
+			return nil, false, err
+		}
+	}
 	rows, err := s.Reader.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, false, err
@@ -48,11 +53,7 @@ func listing(reader uuid.UUID, q notes.Query) (query string, args []any) {
 		from = `note_tags t join notes n on n.id = t.note where t.owner = ? and n.status = ? and t.tag = ?`
 		args = append(args, q.Tag)
 	}
-	if q.Pinned != nil && *q.Pinned {
-		from += ` and n.pinned`
-	} else if q.Pinned != nil {
-		from += ` and not n.pinned`
-	}
+	from += pinned(q)
 	if q.After != nil {
 		from += ` and (n.` + o.column + `, n.id) ` + o.after + ` (?, ?)`
 		args = append(args, o.place(*q.After), q.After.ID[:])
@@ -65,7 +66,22 @@ func listing(reader uuid.UUID, q notes.Query) (query string, args []any) {
 	// The notes of a tag, and those shared, are sorted. To sort their bodies
 	// along would cost what MaxBytes is to save, so ids are sorted and the outer
 	// loop, which cross join makes theirs, keeps their order.
-	return `select ` + columns + `, k.role from (select n.id, ` + role + ` as role from ` + from + `) k cross join notes n on n.id = k.id`, args
+	return bodies(role, from), args
+}
+
+func bodies(role, from string) string {
+	return `select ` + columns + `, k.role from (select n.id, ` + role + ` as role from ` + from + `) k cross join notes n on n.id = k.id`
+}
+
+func pinned(q notes.Query) string {
+	switch {
+	case q.Pinned == nil:
+		return ``
+	case *q.Pinned:
+		return ` and n.pinned`
+	default:
+		return ` and not n.pinned`
+	}
 }
 
 // order is a sort as SQL says it. An index serves both directions.

@@ -30,11 +30,12 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return &Store{db}, nil
 }
 
-const columns = `n.id, n.owner, n.title, n.tags, n.pinned, n.status, n.reminder_at, n.version, n.created_at, n.updated_at, n.body`
+const columns = `n.id, n.owner, n.title, n.tags, n.pinned, n.status, n.reminder_at, n.version, n.created_at, n.updated_at,
+	coalesce(n.editor, n.owner), coalesce(n.revised_at, n.created_at), n.body`
 
 const (
-	insert = `insert into notes (id, owner, title, tags, pinned, status, reminder_at, version, created_at, updated_at, body)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`
+	insert = `insert into notes (id, owner, title, tags, pinned, status, reminder_at, version, created_at, updated_at, revised_at, body, indexed)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`
 	insertTags = `insert into note_tags (owner, tag, note) select ?, value, ? from json_each(?) where true on conflict do nothing`
 )
 
@@ -43,12 +44,15 @@ func (s *Store) Create(ctx context.Context, n notes.Note, events ...event.Messag
 		if err := admit(ctx, tx, n.Owner); err != nil {
 			return err
 		}
-		added, err := add(ctx, tx, []notes.Note{n})
+		added, err := add(ctx, tx, []notes.Note{n}, &n.Version)
 		if err != nil {
 			return err
 		}
 		if !added[0] {
 			return notes.ErrExists
+		}
+		if err := index(ctx, tx, n); err != nil {
+			return err
 		}
 		return s.Emit(ctx, tx, events...)
 	})
@@ -56,7 +60,7 @@ func (s *Store) Create(ctx context.Context, n notes.Note, events ...event.Messag
 
 func (s *Store) Import(ctx context.Context, list []notes.Note) (added []bool, err error) {
 	err = s.Tx(ctx, func(tx *sql.Tx) (err error) {
-		added, err = add(ctx, tx, list)
+		added, err = add(ctx, tx, list, nil)
 		return err
 	})
 	if err != nil {
@@ -65,7 +69,7 @@ func (s *Store) Import(ctx context.Context, list []notes.Note) (added []bool, er
 	return added, nil
 }
 
-func add(ctx context.Context, tx *sql.Tx, list []notes.Note) (added []bool, err error) {
+func add(ctx context.Context, tx *sql.Tx, list []notes.Note, indexed *int64) (added []bool, err error) {
 	note, err := tx.PrepareContext(ctx, insert)
 	if err != nil {
 		return nil, err
@@ -78,12 +82,13 @@ func add(ctx context.Context, tx *sql.Tx, list []notes.Note) (added []bool, err 
 	defer tag.Close()
 	added = make([]bool, len(list))
 	for i, n := range list {
+		n.Normalize()
 		tags, err := encode(n.Tags)
 		if err != nil {
 			return nil, err
 		}
 		result, err := note.ExecContext(ctx, n.ID[:], n.Owner[:], n.Title, tags, n.Pinned, n.Status, reminder(n),
-			n.Version, kitsqlite.Micros(n.CreatedAt), kitsqlite.Micros(n.UpdatedAt), n.Body)
+			n.Version, kitsqlite.Micros(n.CreatedAt), kitsqlite.Micros(n.UpdatedAt), kitsqlite.Micros(n.RevisedAt), n.Body, indexed)
 		if err != nil {
 			return nil, err
 		}
@@ -159,11 +164,28 @@ func update(ctx context.Context, tx *sql.Tx, was, n notes.Note) error {
 	if err != nil {
 		return err
 	}
+	retagged := !slices.Equal(n.Tags, was.Tags)
+	rewritten := retagged || n.Title != was.Title || n.Body != was.Body
 	_, err = tx.ExecContext(ctx, `update notes set title = ?, tags = ?, pinned = ?, status = ?,
-		reminder_at = ?5, reminded_at = case when reminder_at is ?5 then reminded_at end, version = ?, updated_at = ?, body = ? where id = ?`,
-		n.Title, tags, n.Pinned, n.Status, reminder(n), n.Version, kitsqlite.Micros(n.UpdatedAt), n.Body, n.ID[:])
-	if err != nil || slices.Equal(n.Tags, was.Tags) {
+		reminder_at = ?5, reminded_at = case when reminder_at is ?5 then reminded_at end, version = ?6, updated_at = ?,
+		editor = nullif(?, owner), revised_at = ?, indexed = case when ? or indexed = version then ?6 end, body = ? where id = ?`,
+		n.Title, tags, n.Pinned, n.Status, reminder(n), n.Version, kitsqlite.Micros(n.UpdatedAt),
+		n.Editor[:], kitsqlite.Micros(n.RevisedAt), rewritten, n.Body, n.ID[:])
+	if err != nil {
 		return err
+	}
+	if !n.RevisedAt.Equal(was.RevisedAt) {
+		if err := keep(ctx, tx, was); err != nil {
+			return err
+		}
+	}
+	if rewritten {
+		if err := index(ctx, tx, n); err != nil {
+			return err
+		}
+	}
+	if !retagged {
+		return nil
 	}
 	if _, err := tx.ExecContext(ctx, `delete from note_tags where note = ?`, n.ID[:]); err != nil {
 		return err
@@ -201,14 +223,15 @@ func one(row *sql.Row) (notes.Note, error) {
 func scan(row interface{ Scan(...any) error }) (n notes.Note, err error) {
 	var tags []byte
 	var reminder *int64
-	var created, updated int64
-	if err := row.Scan(&n.ID, &n.Owner, &n.Title, &tags, &n.Pinned, &n.Status, &reminder, &n.Version, &created, &updated, &n.Body, &n.Role); err != nil {
+	var created, updated, revised int64
+	if err := row.Scan(&n.ID, &n.Owner, &n.Title, &tags, &n.Pinned, &n.Status, &reminder, &n.Version, &created, &updated,
+		&n.Editor, &revised, &n.Body, &n.Role); err != nil {
 		return notes.Note{}, err
 	}
 	if reminder != nil {
 		n.ReminderAt = new(kitsqlite.Time(*reminder))
 	}
-	n.CreatedAt, n.UpdatedAt = kitsqlite.Time(created), kitsqlite.Time(updated)
+	n.CreatedAt, n.UpdatedAt, n.RevisedAt = kitsqlite.Time(created), kitsqlite.Time(updated), kitsqlite.Time(revised)
 	return n, json.Unmarshal(tags, &n.Tags)
 }
 

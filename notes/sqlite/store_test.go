@@ -60,7 +60,7 @@ func TestNewerDatabase(t *testing.T) {
 		newer.Close()
 		t.Fatal("a database that is newer than the binary was opened")
 	}
-	for _, part := range []string{"version 4711", "knows only 4", path} {
+	for _, part := range []string{"version 4711", "knows only 7", path} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,20 +12,21 @@ import (
 	"github.com/trellis-go/trellis/notes"
 )
 
-// sheet is a note with its shares.
+// sheet is a note with its shares and revisions.
 type sheet struct {
 	notes.Note
-	Shares []notes.Share
+	Shares    []notes.Share
+	Revisions []notes.Revision
 }
 
 func exported(t testing.TB, s notes.Store, user uuid.UUID) (sheets map[uuid.UUID]sheet, with map[uuid.UUID]notes.Share) {
 	t.Helper()
 	sheets, with = map[uuid.UUID]sheet{}, map[uuid.UUID]notes.Share{}
-	must(t, s.Export(t.Context(), user, func(n notes.Note, shares []notes.Share) error {
+	must(t, s.Export(t.Context(), user, func(n notes.Note, shares []notes.Share, was []notes.Revision) error {
 		if _, twice := sheets[n.ID]; twice {
 			t.Errorf("note %s comes twice", n.ID)
 		}
-		sheets[n.ID] = sheet{n, append([]notes.Share{}, shares...)}
+		sheets[n.ID] = sheet{n, append([]notes.Share{}, shares...), was}
 		return nil
 	}))
 	must(t, s.SharedWith(t.Context(), user, func(share notes.Share) error { with[share.ID] = share; return nil }))
@@ -38,7 +40,11 @@ func export(t *testing.T, s notes.Store) {
 	for _, n := range many(owner, 45) { // more than one batch
 		n.Status = []notes.Status{notes.Active, notes.Archived, notes.Trashed}[len(want)%3]
 		must(t, s.Create(t.Context(), n))
-		sheet := sheet{n, []notes.Share{}}
+		sheet := sheet{n, []notes.Share{}, []notes.Revision{}}
+		if len(want)%5 == 0 {
+			sheet.Note = rewrite(t, s, n, owner, "another body")
+			sheet.Revisions = append(sheet.Revisions, revision(n))
+		}
 		if len(want)%4 == 0 {
 			sheet.Shares = append(sheet.Shares, share(t, s, n, reader, notes.RoleViewer), share(t, s, n, uuid.Max, notes.RoleEditor))
 			with[sheet.Shares[0].ID] = sheet.Shares[0]
@@ -56,7 +62,7 @@ func export(t *testing.T, s notes.Store) {
 	same(t, shares, with)
 
 	calls := 0
-	wantError(t, s.Export(t.Context(), owner, func(notes.Note, []notes.Share) error { calls++; return errRefused }), errRefused)
+	wantError(t, s.Export(t.Context(), owner, func(notes.Note, []notes.Share, []notes.Revision) error { calls++; return errRefused }), errRefused)
 	wantError(t, s.SharedWith(t.Context(), reader, func(notes.Share) error { calls++; return errRefused }), errRefused)
 	if calls != 2 {
 		t.Errorf("%d calls after an error", calls-2)
@@ -78,8 +84,14 @@ func erase(t *testing.T, s notes.Store) {
 	for _, n := range many(other, 12) {
 		must(t, s.Create(t.Context(), n, message(other, "create")))
 		share(t, s, n, user, notes.RoleViewer)
-		theirs = append(theirs, sheet{n, []notes.Share{share(t, s, n, reader, notes.RoleEditor)}})
+		theirs = append(theirs, sheet{n, []notes.Share{share(t, s, n, reader, notes.RoleEditor)}, []notes.Revision{}})
 	}
+	first := &theirs[0]
+	first.Note = rewrite(t, s, rewrite(t, s, first.Note, user, "by the user"), other, "by the owner")
+	second := &theirs[1]
+	second.Note = rewrite(t, s, second.Note, user, "by the user")
+	follower := follow(s, reader)
+	follower.catchUp(t, 100)
 	seen := map[uuid.UUID]int{}
 	now := day
 	step := func(tell func(notes.Note, []notes.Share) ([]event.Message, error)) (e notes.Erased, done bool, err error) {
@@ -134,10 +146,18 @@ func erase(t *testing.T, s notes.Store) {
 	if got := len(Told(t, s, other)); got != 3+len(theirs) {
 		t.Errorf("another owner's events are %d, want %d", got, 3+len(theirs))
 	}
+	second.Editor, second.Role = uuid.Nil, notes.RoleOwner
 	for _, n := range theirs {
 		same(t, get(t, s, n.Note), n.Note)
 		same(t, shares(t, s, other, n.Note), n.Shares)
 	}
+	if was := revisionsOf(t, s, other, first.Note); was[0].By != uuid.Nil || was[1].By != other {
+		t.Errorf("written by %v and %v", was[0].By, was[1].By)
+	}
+	if gone := follower.catchUp(t, 100); len(gone) != 3 || follower.notes[mine[0].ID].ID != uuid.Nil {
+		t.Errorf("a reader knows that %d notes are gone, want 3", len(gone))
+	}
+	follow(s, user).hears(t)
 
 	// Nothing more is taken in, whatever was begun before.
 	wantError(t, s.Create(t.Context(), mine[0]), notes.ErrErased)
@@ -178,7 +198,8 @@ func erase(t *testing.T, s notes.Store) {
 func eraseAtOnce(t *testing.T, s notes.Store) {
 	for range 5 {
 		user, other := uuid.New(), create(t, s, uuid.New())
-		var made, given atomic.Int64
+		share(t, s, other, user, notes.RoleEditor)
+		var made, given, edited atomic.Int64
 		var writers sync.WaitGroup
 		begun := make(chan struct{}, 100)
 		until := func(write func() error, count *atomic.Int64) {
@@ -211,7 +232,17 @@ func eraseAtOnce(t *testing.T, s notes.Store) {
 			})
 			return err
 		}, &given)
-		for range 4 {
+		until(func() error {
+			_, err := s.Update(t.Context(), user, other.ID, edit(func(n *notes.Note) error {
+				n.Version, n.Editor, n.RevisedAt = n.Version+1, user, n.RevisedAt.Add(time.Second)
+				return nil
+			}))
+			if errors.Is(err, notes.ErrNotFound) {
+				return notes.ErrErased // as the share with them is
+			}
+			return err
+		}, &edited)
+		for range 5 {
 			<-begun
 		}
 		var all notes.Erased
@@ -221,10 +252,16 @@ func eraseAtOnce(t *testing.T, s notes.Store) {
 			must(t, err)
 		}
 		writers.Wait()
-		same(t, all, notes.Erased{Notes: int(made.Load()), Shares: int(given.Load()), At: day})
+		same(t, all, notes.Erased{Notes: int(made.Load()), Shares: int(given.Load()) + 1, At: day})
 		sheets, with := exported(t, s, user)
 		same(t, sheets, map[uuid.UUID]sheet{})
 		same(t, with, map[uuid.UUID]notes.Share{})
 		wantTold(t, s, user)
+		follow(s, user).hears(t)
+		for _, was := range append(revisionsOf(t, s, other.Owner, other), notes.Revision{By: get(t, s, other).Editor}) {
+			if was.By == user {
+				t.Errorf("revision %d is by one who is erased, of %d", was.Rev, edited.Load())
+			}
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/trellis-go/trellis/kit/event"
 	"github.com/trellis-go/trellis/notes"
+	"github.com/trellis-go/trellis/notes/search"
 )
 
 // Bench measures the store that open opens, which closes it when the benchmark ends.
@@ -16,6 +17,9 @@ func Bench(b *testing.B, open func(b *testing.B) notes.Store) {
 	batch := many(owner, 10_000)
 	for i := range batch {
 		batch[i].Tags = []string{"all", fmt.Sprint("tag ", i%100)}
+		if i%200 == 0 {
+			batch[i].Body += "Rarely."
+		}
 	}
 	_, err := s.Import(b.Context(), batch)
 	must(b, err)
@@ -52,6 +56,27 @@ func Bench(b *testing.B, open func(b *testing.B) notes.Store) {
 			}
 		})
 	}
+	indexAll(b, s)
+	for name, text := range map[string]string{"Search20": "rare", "Search20OfAll": "play wor", "SearchNothing": "zebra"} {
+		b.Run(name, func(b *testing.B) {
+			q := notes.Query{Status: notes.Active, Search: search.Parse(text), Limit: 20, MaxBytes: 4 << 20}
+			for b.Loop() {
+				_, _, err := s.List(b.Context(), owner, q)
+				must(b, err)
+			}
+		})
+	}
+	all, err := s.Changes(b.Context(), owner, notes.Position{}, len(batch), 0)
+	must(b, err)
+	middle, end := notes.Position{Seq: all.Changes[5000].Seq}, all.Seq
+	for name, since := range map[string]notes.Position{"Changes200": middle, "ChangesNone": end} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, err := s.Changes(b.Context(), owner, since, 200, 4<<20)
+				must(b, err)
+			}
+		})
+	}
 	reader := uuid.New()
 	for _, n := range batch[:1000] {
 		share(b, s, n, reader, notes.RoleViewer)
@@ -70,6 +95,13 @@ func Bench(b *testing.B, open func(b *testing.B) notes.Store) {
 			if len(got) != q.Limit {
 				b.Fatal(len(got))
 			}
+		}
+	})
+	b.Run("Search20Of1000Shared", func(b *testing.B) {
+		q := notes.Query{Shared: true, Status: notes.Active, Search: search.Parse("play"), Limit: 20, MaxBytes: 4 << 20}
+		for b.Loop() {
+			_, _, err := s.List(b.Context(), reader, q)
+			must(b, err)
 		}
 	})
 	b.Run("RemindNobody", func(b *testing.B) {

@@ -194,7 +194,7 @@ func update(t *testing.T, s notes.Store) {
 		return nil
 	}))
 	must(t, err)
-	n = notes.Note{ID: n.ID, Owner: n.Owner, Tags: []string{}, CreatedAt: n.CreatedAt, UpdatedAt: day, Role: notes.RoleOwner}
+	n = notes.Note{ID: n.ID, Owner: n.Owner, Tags: []string{}, CreatedAt: n.CreatedAt, UpdatedAt: day, Role: notes.RoleOwner, RevisedAt: n.CreatedAt}
 	same(t, got, n)
 	same(t, get(t, s, n), n)
 }

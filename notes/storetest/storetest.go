@@ -18,7 +18,7 @@ import (
 )
 
 // Run tests the store that open opens, which closes it when the test ends.
-// The store may have notes already, and its subtests share it.
+// The store may have notes already, and its subtests share it, but for the last.
 func Run(t *testing.T, open func(t *testing.T) notes.Store) {
 	t.Parallel()
 	s := open(t)
@@ -42,6 +42,13 @@ func Run(t *testing.T, open func(t *testing.T) notes.Store) {
 		"Sharing":           sharing,
 		"ListShared":        listShared,
 		"Reminders":         reminders,
+		"Revisions":         revisions,
+		"RevisionBounds":    revisionBounds,
+		"Changes":           changes,
+		"ChangesMaxBytes":   changesMaxBytes,
+		"ChangesAtOnce":     changesAtOnce,
+		"Search":            searching,
+		"SearchShared":      searchShared,
 		"Export":            export,
 		"Erase":             erase,
 		"EraseAtOnce":       eraseAtOnce,
@@ -51,6 +58,12 @@ func Run(t *testing.T, open func(t *testing.T) notes.Store) {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, s) })
 	}
 	t.Run("Shared", func(t *testing.T) { t.Parallel(); shared(t, s, s) })
+	for name, test := range map[string]func(*testing.T, notes.Store){
+		"Prune":          prune,
+		"SearchImported": searchImported,
+	} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, open(t)) })
+	}
 }
 
 // Shared tests two stores opened on one database, as by two instances of the service.
@@ -140,14 +153,21 @@ func canceled(t *testing.T, s notes.Store) {
 			_, err := s.Remind(ctx, day, 1, func(n notes.Note) (event.Message, error) { return message(n.Owner, remindedOf), nil })
 			return err
 		},
-		"Export":     func() error { return s.Export(ctx, n.Owner, func(notes.Note, []notes.Share) error { return nil }) },
+		"Export": func() error {
+			return s.Export(ctx, n.Owner, func(notes.Note, []notes.Share, []notes.Revision) error { return nil })
+		},
 		"SharedWith": func() error { return s.SharedWith(ctx, n.Owner, func(notes.Share) error { return nil }) },
 		"Erase": func() error {
 			_, _, err := s.Erase(ctx, n.Owner, 1, day, func(notes.Note, []notes.Share) ([]event.Message, error) { return nil, nil })
 			return err
 		},
-		"Secret": func() error { _, err := s.Secret(ctx, "canceled"); return err },
-		"Ping":   func() error { return s.Ping(ctx) },
+		"Revisions": func() error { _, err := s.Revisions(ctx, n.Owner, n.ID); return err },
+		"Revision":  func() error { _, err := s.Revision(ctx, n.Owner, n.ID, 1); return err },
+		"Changes":   func() error { _, err := s.Changes(ctx, n.Owner, notes.Position{}, 1, 0); return err },
+		"Prune":     func() error { _, err := s.Prune(ctx, day, 1); return err },
+		"Index":     func() error { _, err := s.Index(ctx, 1); return err },
+		"Secret":    func() error { _, err := s.Secret(ctx, "canceled"); return err },
+		"Ping":      func() error { return s.Ping(ctx) },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want context.Canceled", name, err)
@@ -176,6 +196,7 @@ func note(owner uuid.UUID, edits ...func(*notes.Note)) notes.Note {
 	n := notes.Note{
 		ID: uuid.New(), Owner: owner, Title: "A title", Body: "A body.\n", Tags: []string{"home", "garden"},
 		Status: notes.Active, Version: 1, CreatedAt: day, UpdatedAt: day.Add(time.Hour), Role: notes.RoleOwner,
+		Editor: owner, RevisedAt: day,
 	}
 	for _, edit := range edits {
 		edit(&n)
