@@ -2,6 +2,8 @@ module github.com/trellis-go/trellis
 
 go 1.26.0
 
+ignore ./webapp/node_modules
+
 require (
 	github.com/SherClockHolmes/webpush-go v1.4.0
 	github.com/ccojocar/zxcvbn-go v1.0.4

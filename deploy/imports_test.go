@@ -26,7 +26,7 @@ func allowed(from, to string) bool {
 	case services[fromTop]:
 		return services[toTop] && toRest == "" // another service's words and client, not its insides
 	}
-	return false // kit and the gateway know no service
+	return false // kit, the gateway and the webapp know no service
 }
 
 func TestImports(t *testing.T) {
@@ -74,6 +74,8 @@ func TestAllowed(t *testing.T) {
 		{"notes", "gateway", false},
 		{"kit/server", "auth", false},
 		{"gateway", "notes", false},
+		{"webapp/app", "webapp", true},
+		{"webapp", "notes", false},
 		{"notes/app", "notes/cmd", false},
 	} {
 		if got := allowed(tt.from, tt.to); got != tt.want {

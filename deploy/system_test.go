@@ -27,7 +27,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for name, pkg := range map[string]string{
-		"local": "./local", "auth": "../auth/cmd", "notes": "../notes/cmd", "profile": "../profile/cmd", "notify": "../notify/cmd", "gateway": "../gateway/cmd",
+		"local": "./local", "auth": "../auth/cmd", "notes": "../notes/cmd", "profile": "../profile/cmd", "notify": "../notify/cmd", "gateway": "../gateway/cmd", "webapp": "../webapp/cmd",
 	} {
 		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg).CombinedOutput(); err != nil {
 			return dir, fmt.Errorf("build %s: %w\n%s", name, err, out)
@@ -220,7 +220,7 @@ func (c client) signup(t *testing.T, email string) client {
 }
 
 // localVariables name the addresses of the whole system in one process.
-var localVariables = []string{"AUTH_ADDR", "NOTES_ADDR", "GATEWAY_ADDR", "GATEWAY_ADMIN", "PROFILE_ADDR", "NOTIFY_ADDR", "NOTIFY_MAIL_ADDR"}
+var localVariables = []string{"AUTH_ADDR", "NOTES_ADDR", "GATEWAY_ADDR", "GATEWAY_ADMIN", "PROFILE_ADDR", "NOTIFY_ADDR", "NOTIFY_MAIL_ADDR", "WEBAPP_ADDR"}
 
 // localPorts reserves these addresses: [2] is where clients go.
 func localPorts(t *testing.T) []string { return ports(t, len(localVariables)) }

@@ -128,6 +128,11 @@ func (h house) sharing(t *testing.T) {
 	emil.must(t, 200, "PATCH", note, map[string]any{"body": "peas"}, "If-Match", `"1"`)
 	doras.await(t, "note.changed", n["id"].(string))
 	emils.await(t, "note.changed", n["id"].(string))
+	for _, path := range []string{"/v1/notes/changes", "/v1/notes?shared=true&q=pea", note + "/revisions/1"} {
+		if got, _ := json.Marshal(emil.must(t, 200, "GET", path, nil)); !strings.Contains(string(got), "Seeds") {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
 
 	dora.must(t, 200, "PATCH", note, map[string]any{"reminder_at": time.Now().Add(time.Second)}, "If-Match", `"2"`)
 	doras.await(t, "notification", `"reminder"`)
@@ -162,8 +167,10 @@ func (h house) leaving(t *testing.T) {
 	shared := other.must(t, 201, "POST", "/v1/notes", map[string]any{"title": "hers"})
 	h.verify(t, email)
 	h.verify(t, "hanna@example.com")
-	gustav.must(t, 201, "POST", "/v1/notes/"+n["id"].(string)+"/shares", map[string]any{"user": "hanna@example.com"})
-	other.must(t, 201, "POST", "/v1/notes/"+shared["id"].(string)+"/shares", map[string]any{"user": email})
+	gustav.must(t, 201, "POST", "/v1/notes/"+n["id"].(string)+"/shares", map[string]any{"user": "hanna@example.com", "role": "editor"})
+	other.must(t, 200, "PATCH", "/v1/notes/"+n["id"].(string), map[string]any{"title": "no more"}, "If-Match", `"1"`)
+	other.must(t, 201, "POST", "/v1/notes/"+shared["id"].(string)+"/shares", map[string]any{"user": email, "role": "editor"})
+	gustav.must(t, 200, "PATCH", "/v1/notes/"+shared["id"].(string), map[string]any{"body": "by a guest"}, "If-Match", `"1"`)
 	gustav.must(t, 200, "PATCH", "/v1/profile", map[string]any{"bio": "gustavbio"}, "If-Match", etag(gustav.must(t, 200, "GET", "/v1/profile", nil)))
 
 	job := gustav.must(t, 202, "POST", "/v1/account/export", map[string]any{})
@@ -315,12 +322,15 @@ type heard struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-// listen opens the user's stream through the gateway, from now on.
+// listen opens the user's stream, from now on, as a page there does.
 func (c client) listen(t *testing.T) *listener {
 	t.Helper()
 	l := &listener{more: make(chan struct{})}
 	ticket := c.must(t, 201, "POST", "/v1/realtime/ticket", map[string]any{})["ticket"].(string)
-	conn, _, err := gws.NewClient(l, &gws.ClientOption{Addr: "ws" + strings.TrimPrefix(c.base, "http") + "/v1/realtime/ws?ticket=" + ticket})
+	conn, _, err := gws.NewClient(l, &gws.ClientOption{
+		Addr:          "ws" + strings.TrimPrefix(c.base, "http") + "/v1/realtime/ws?ticket=" + ticket,
+		RequestHeader: http.Header{"Origin": {c.base}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

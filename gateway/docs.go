@@ -135,7 +135,7 @@ func (d *docs) page() docsPage {
 	for path := range sorted(member(d.whole, "paths")) {
 		for _, method := range methods {
 			o := member(d.whole, "paths", path, strings.ToLower(method))
-			if o == nil || d.left <= 0 {
+			if o == nil || d.left <= 0 || o[transport.ExtPage] == true {
 				continue
 			}
 			tag := "other"

@@ -56,6 +56,13 @@ func TestDocsOfNothing(t *testing.T) {
 	}
 }
 
+func TestDocsAreOfTheAPI(t *testing.T) {
+	page := rendered(t, map[string][]byte{"a": []byte(`{"paths": {"/a": {"get": {"summary": "Answer."}}, "/b": {"get": {"summary": "Show.", "x-page": true}}}}`)})
+	if !strings.Contains(page, "Answer.") || strings.Contains(page, "Show.") {
+		t.Error("the page has what is no part of the API, or not what is")
+	}
+}
+
 func TestDocsDistrustDocuments(t *testing.T) {
 	const evil = `<script>alert(1)</script>`
 	page := rendered(t, map[string][]byte{"a": []byte(`{"paths": {"/a/$(id)": {"get": {

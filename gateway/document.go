@@ -104,7 +104,7 @@ func (d document) operations() (ops []operation) {
 
 // pathTemplate is what both OpenAPI and net/http understand: segments that
 // are plain or one whole {name}.
-var pathTemplate = regexp.MustCompile(`^(/([A-Za-z0-9._~!$&'()*+,;=:@-]+|\{[A-Za-z_][A-Za-z0-9_]*\}))+/?$`)
+var pathTemplate = regexp.MustCompile(`^(/|(/([A-Za-z0-9._~!$&'()*+,;=:@-]+|\{[A-Za-z_][A-Za-z0-9_]*\}))+/?)$`)
 
 func routable(path string) bool {
 	return pathTemplate.MatchString(path) && !own[path] && path != "/internal" && !strings.HasPrefix(path, "/internal/") &&

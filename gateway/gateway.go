@@ -8,6 +8,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,6 +63,7 @@ type table struct {
 // ready before they have told what they serve.
 func New(o Options) (*Gateway, error) {
 	g := &Gateway{Options: o, began: time.Now()}
+	g.Trusted = append(slices.Clip(g.Trusted), ours)
 	if g.Draining == nil {
 		g.Draining = context.Background()
 	}
@@ -112,6 +114,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.Origins.handle(w, r) {
 		return
 	}
+	g.introduce(r)
 	t := g.table.Load()
 	switch {
 	case r.URL.Path == "/livez":
@@ -151,7 +154,7 @@ func everything(name string, handle func(http.ResponseWriter, *http.Request) err
 }
 
 // own are the paths that the gateway answers itself, whatever a service says.
-var own = map[string]bool{"/": true, "/livez": true, "/readyz": true, "/metrics": true, "/openapi.json": true, "/docs": true}
+var own = map[string]bool{"/livez": true, "/readyz": true, "/metrics": true, "/openapi.json": true, "/docs": true}
 
 // page is a route of the gateway's own.
 func page(path, name, media string, body []byte, headers ...string) transport.Route {
@@ -169,6 +172,12 @@ func page(path, name, media string, body []byte, headers ...string) transport.Ro
 	return transport.Get(path, e.Public())
 }
 
+// toDocs is what is at "/" when no service is there.
+func toDocs(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, "/docs", http.StatusFound)
+	return nil
+}
+
 // rebuild makes the table of what the services' documents say.
 func (g *Gateway) rebuild(documents map[string][]byte) error {
 	merged, err := merge(documents)
@@ -179,16 +188,14 @@ func (g *Gateway) rebuild(documents map[string][]byte) error {
 	if err := renderDocs(&docs, merged); err != nil {
 		return err
 	}
-	home := transport.Raw("home", "", func(w http.ResponseWriter, r *http.Request) error {
-		http.Redirect(w, r, "/docs", http.StatusFound)
-		return nil
-	})
 	operations := g.routes(documents)
 	g.limit(documents, operations)
 	routes := append(operations,
-		transport.Get("/{$}", home.Public()),
 		page("/openapi.json", "openapi", "application/json; charset=utf-8", merged),
 		page("/docs", "docs", "text/html; charset=utf-8", docs.Bytes(), "Content-Security-Policy", docsCSP))
+	if home := pattern("/"); !slices.ContainsFunc(operations, func(r transport.Route) bool { return r.Path == home }) {
+		routes = append(routes, transport.Get(home, transport.Raw("home", "", toDocs).Public()))
+	}
 	options := transport.Options{Stack: g.Stack, Trusted: g.Trusted}
 	handler, err := transport.Handler(routes, options)
 	if err != nil {

@@ -90,6 +90,36 @@ func TestNotReadyBeforeItKnows(t *testing.T) {
 	}
 }
 
+// "/" is the documentation until a service is there, which then has no other path.
+func TestHome(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.service(t, "things", document("GET /v1/things "+public), func(http.ResponseWriter, *http.Request) {})
+	f.known(t, "/v1/things")
+	if res, _ := f.do(t, "GET", "/", nil); res.StatusCode != 302 || res.Header.Get("Location") != "/docs" {
+		t.Errorf("at first: %s, %s", res.Status, res.Header.Get("Location"))
+	}
+	f.service(t, "pages", document("GET / "+public), func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "home ", r.RequestURI) })
+	f.known(t, "/")
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{"GET", "/", 200, "home /"},
+		{"GET", "/?from=mail", 200, "home /?from=mail"},
+		{"HEAD", "/", 200, ""},
+		{"POST", "/", 405, "method_not_allowed"},
+		{"GET", "/nope", 404, "no_such_path"},
+		{"GET", "/docs", 200, "<!doctype html>"},
+		{"GET", "/livez", 200, "ok"},
+	} {
+		if res, body := f.do(t, tt.method, tt.path, nil); res.StatusCode != tt.status || !strings.Contains(body, tt.body) {
+			t.Errorf("%s %s: %d %s, want %d %s", tt.method, tt.path, res.StatusCode, body, tt.status, tt.body)
+		}
+	}
+}
+
 func TestServiceDown(t *testing.T) {
 	t.Parallel()
 	f := start(t)

@@ -5,8 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/trellis-go/trellis/gateway"
+	"github.com/trellis-go/trellis/kit/token"
+	"github.com/trellis-go/trellis/kit/transport"
 )
 
 // However a client spells it, only the gateway says who is calling, where from
@@ -76,6 +80,47 @@ func TestBehindAProxy(t *testing.T) {
 	}
 	if got := h.Get("Forwarded"); !strings.HasPrefix(got, `for="[2001:db8::1]";host=`) || !strings.HasSuffix(got, ";proto=https") {
 		t.Errorf("Forwarded: %q", got)
+	}
+}
+
+// A service of ours that passes requests on is believed wherever it runs; who
+// only says that it is one is not.
+func TestBehindAServiceOfOurs(t *testing.T) {
+	t.Parallel()
+	key := token.NewServiceKey()
+	f := start(t, func(o *gateway.Options) { o.Stack.Services = key })
+	seen := make(chan http.Header, 1)
+	f.service(t, "things", document("GET /v1/things "+public), func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header })
+	f.known(t, "/v1/things")
+	now := time.Now()
+	sign := func(key token.ServiceKey, at time.Time) string {
+		text, err := key.Sign("webapp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	for _, tt := range []struct {
+		name, shown, client, proto string
+	}{
+		{"of ours", sign(key, now), "192.0.2.7", "https"},
+		{"of others", sign(token.NewServiceKey(), now), "127.0.0.1", "http"},
+		{"long ago", sign(key, now.Add(-time.Hour)), "127.0.0.1", "http"},
+		{"a user", f.token(t), "127.0.0.1", "http"},
+		{"nobody", "", "127.0.0.1", "http"},
+	} {
+		f.do(t, "GET", "/v1/things", nil, transport.ForwarderHeader, tt.shown, "X-Forwarded-For", "6.6.6.6, 192.0.2.7", "X-Forwarded-Proto", "https")
+		h := <-seen
+		if h.Get("X-Forwarded-For") != tt.client || h.Get("X-Forwarded-Proto") != tt.proto {
+			t.Errorf("%s: the service sees %s, %s", tt.name, h.Get("X-Forwarded-For"), h.Get("X-Forwarded-Proto"))
+		}
+		if h[transport.ForwarderHeader] != nil {
+			t.Errorf("%s: its token was passed on", tt.name)
+		}
+	}
+	f.do(t, "GET", "/v1/things", nil, transport.ForwarderHeader, sign(key, now))
+	if got := (<-seen).Get("X-Forwarded-For"); got != "0.0.0.0" {
+		t.Errorf("of nobody's: %s", got)
 	}
 }
 

@@ -214,7 +214,7 @@ func TestPathsThatAreNobodys(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	var lines []string
-	for i, path := range []string{"/livez", "/docs", "/", "/internal", "/internal/v1/x", "/v1/../secret", "/v1/{a}{b}", "/v1/{a...}", "/v1/a%2fb", "v1", "/v1/a b"} {
+	for i, path := range []string{"/livez", "/docs", "/openapi.json", "/internal", "/internal/v1/x", "/v1/../secret", "/v1/{a}{b}", "/v1/{a...}", "/v1/a%2fb", "v1", "/v1/a b"} {
 		lines = append(lines, fmt.Sprintf(`GET %s {"security":[],"operationId":"n%d"}`, strings.ReplaceAll(path, " ", "\u00a0"), i))
 	}
 	f.service(t, "things", document(append(lines, "GET /v1/known "+public)...), func(http.ResponseWriter, *http.Request) { t.Error("the service was reached") })

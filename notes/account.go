@@ -13,8 +13,8 @@ import (
 var _ account.Holder = (*Service)(nil)
 
 // Export writes notes.json, a list of the user's notes as the API shows them,
-// each with its shares and revisions, and shared-with-me.json, a list of the shares of
-// others' notes with the user.
+// each with its shares and revisions, and shared-with-me.json, a list of the
+// shares of others' notes with the user.
 func (s *Service) Export(ctx context.Context, user uuid.UUID, add account.Add) error {
 	type owned struct {
 		Note

@@ -8,6 +8,11 @@ import (
 	notes "github.com/trellis-go/trellis/notes/app"
 	notify "github.com/trellis-go/trellis/notify/app"
 	profile "github.com/trellis-go/trellis/profile/app"
+	webapp "github.com/trellis-go/trellis/webapp/app"
 )
 
-func main() { server.Main(auth.Auth, notes.Notes, profile.Profile, notify.Notify, gateway.Gateway) }
+// They stop in the opposite order: the gateway ends its streams before the
+// webapp, which lets them through, has to.
+func main() {
+	server.Main(webapp.Webapp, auth.Auth, notes.Notes, profile.Profile, notify.Notify, gateway.Gateway)
+}

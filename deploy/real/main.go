@@ -37,11 +37,13 @@ func main() {
 	}
 }
 
-// services in the order in which they start; they stop in the opposite one.
+// services in the order in which they start; they stop in the opposite one, the
+// gateway before the webapp, which lets its streams through.
 var services = []struct {
 	name, addr string
 	store      func(*servers, context.Context, string) (url string, err error) // nil for none
 }{
+	{"webapp", "127.0.0.1:3000", nil},
 	{"auth", "127.0.0.1:8001", (*servers).postgresDatabase},
 	{"notes", "127.0.0.1:8002", (*servers).postgresDatabase},
 	{"profile", "127.0.0.1:8003", (*servers).mongoDatabase},

@@ -147,7 +147,7 @@ func (c *codec) describe(x *exchange, res *response, result any) error {
 	if t, ok := result.(tagged); ok {
 		tag := t.ETag()
 		set("Etag", tag)
-		if c.route.Method == http.MethodGet && unchanged(x.in, tag) {
+		if c.route.Method == http.MethodGet && Unchanged(x.in, tag) {
 			res.status = http.StatusNotModified
 		}
 	}

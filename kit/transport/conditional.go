@@ -54,8 +54,8 @@ func (m IfMatch) MarshalText() ([]byte, error) {
 	return []byte(ETag(m.Version)), nil
 }
 
-// unchanged tells whether If-None-Match names the tag of what would be sent.
-func unchanged(r *http.Request, etag string) bool {
+// Unchanged tells whether If-None-Match names the tag of what would be sent.
+func Unchanged(r *http.Request, etag string) bool {
 	for _, v := range r.Header["If-None-Match"] {
 		for tag := range strings.SplitSeq(v, ",") {
 			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")

@@ -10,6 +10,10 @@ import (
 // Proxies are the networks whose word about a client's address is believed.
 type Proxies []netip.Prefix
 
+// ForwarderHeader is where a service of ours that passes a request on shows its
+// token (token.ServiceKey), by which the gateway believes its X-Forwarded-For.
+const ForwarderHeader = "X-Internal-Forwarder"
+
 // UnmarshalText reads networks and addresses separated by commas, such as
 // "10.0.0.0/8,127.0.0.1".
 func (p *Proxies) UnmarshalText(text []byte) error {

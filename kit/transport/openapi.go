@@ -23,6 +23,7 @@ const (
 	ExtRepeats  = "x-repeatable" // true: may be sent twice, though it is no read
 	ExtHedges   = "x-hedged"     // true: a late read is sent to a second instance
 	ExtShares   = "x-shared"     // true: the same answer for all callers
+	ExtPage     = "x-page"       // true: for browsers, and no part of the API
 )
 
 // Bearer is the name of the security scheme of access tokens.
@@ -85,6 +86,8 @@ func describe31(r *openapi31.Reflector, route Route) error {
 	for _, code := range []int{route.Status, route.Other} {
 		switch {
 		case code == 0:
+		case route.Media != "":
+			oc.AddRespStructure("", status(code), func(cu *openapi.ContentUnit) { cu.ContentType = route.Media })
 		case route.Response == nil || route.Response == noneType || route.Status == http.StatusNoContent || code == http.StatusNoContent:
 			oc.AddRespStructure(nil, status(code))
 		default:
@@ -111,7 +114,7 @@ func describe31(r *openapi31.Reflector, route Route) error {
 	if route.Timeout > 0 {
 		op.WithMapOfAnythingItem(ExtTimeout, route.Timeout.Seconds())
 	}
-	for name, is := range map[string]bool{ExtInternal: route.Hidden, ExtRepeats: route.Repeats, ExtHedges: route.Hedges, ExtShares: route.Shares} {
+	for name, is := range map[string]bool{ExtInternal: route.Hidden, ExtRepeats: route.Repeats, ExtHedges: route.Hedges, ExtShares: route.Shares, ExtPage: route.Media != ""} {
 		if is {
 			op.WithMapOfAnythingItem(name, true)
 		}

@@ -343,7 +343,11 @@ func TestOpenAPITypes(t *testing.T) {
 		transport.Post("/others", endpoint.New(method[Other], "").Named("Post")),
 		transport.Get("/.well-known/others", endpoint.New(answers[transport.Page[Other]], "").Named("Get")),
 		transport.Get("/v1/files/{path...}", transport.Raw("File", "", nil)),
+		transport.Get("/", transport.Raw("Page", "", nil)).Page("text/html"),
 	})
+	if page := at(operations["Page"].object, "responses", "200", "content"); fmt.Sprint(page) != "map[text/html:map[schema:map[type:string]]]" || operations["Page"].object[transport.ExtPage] != true {
+		t.Errorf("a page is described as %v", page)
+	}
 	if operations["File"].parameter("path", "path") == nil || operations["File"].path != "/v1/files/{path}" {
 		t.Errorf("a wildcard is described as %v", operations["File"])
 	}

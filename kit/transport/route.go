@@ -22,9 +22,10 @@ import (
 type Route struct {
 	Method, Path string
 	endpoint.Endpoint
-	Status  int   // of a success
-	Other   int   // of a success whose answer says so; 0 for none
-	BodyMax int64 // bytes of a request's body
+	Status  int    // of a success
+	Other   int    // of a success whose answer says so; 0 for none
+	BodyMax int64  // bytes of a request's body
+	Media   string // of a page, or a part of one; "" for the API
 }
 
 const defaultBodyMax = 1 << 20
@@ -61,6 +62,10 @@ func (r Route) Or(status int) Route { r.Other = status; return r }
 
 // MaxBody takes bodies of up to n bytes, instead of 1 MiB.
 func (r Route) MaxBody(n int64) Route { r.BodyMax = n; return r }
+
+// Page says that a Raw endpoint's answer, "text/html" or another, is for
+// browsers and no part of the API.
+func (r Route) Page(media string) Route { r.Media = media; return r }
 
 // idempotent tells whether the route takes an Idempotency-Key: every POST
 // that creates or sends.

@@ -198,7 +198,7 @@ func (s *Store) eraseNotes(ctx context.Context, tx pgx.Tx, owner uuid.UUID, max 
 		ids = append(ids, n.ID)
 		return n, err
 	})
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return e, err
 	}
 	if rows, err = tx.Query(ctx, sharesOf, ids); err != nil {

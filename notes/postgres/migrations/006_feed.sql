@@ -23,8 +23,8 @@ create table note_changes_pruned (
 );
 
 -- Whoever tells a reader of something has others wait until it is committed:
--- numbers are seen in their order. There are as many locks as a server takes
--- from one transaction, and all take theirs in one order.
+-- numbers are seen in their order. Readers share 1024 locks, as many as a server
+-- can keep for one transaction, and all take theirs in one order.
 -- +goose StatementBegin
 create function note_lock(readers uuid[]) returns void language plpgsql as $$
 begin
@@ -38,6 +38,7 @@ create function note_tell(readers uuid[], note uuid, gone boolean) returns void 
 begin
     perform note_lock(readers);
     insert into note_changes as c select r, note, nextval('note_seq'), gone, now() from unnest(readers) r
+    where not exists (select from erased_users where hash = sha256(uuid_send(r))) -- by then
     on conflict on constraint note_changes_pkey do update set seq = excluded.seq, gone = excluded.gone, changed_at = excluded.changed_at;
 end $$;
 -- +goose StatementEnd
