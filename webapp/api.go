@@ -20,6 +20,7 @@ func Routes(s *Site, g *Gateway) []transport.Route {
 		transport.Get("/assets/{file}", transport.Raw("asset", "Get a part of the page, whose name has its hash.", s.File).Public().Limit(500).Shared()).Page("*/*"),
 		transport.Get("/icons/{file}", transport.Raw("icon", "Get an icon of the page.", s.File).Public()).Page("image/*"),
 		transport.Get("/manifest.webmanifest", transport.Raw("manifest", "Read what the page is when it is installed.", s.File).Public()).Page("application/manifest+json"),
+		transport.Get("/push.js", transport.Raw("push", "Get what shows messages that are pushed.", s.File).Public()).Page("text/javascript"),
 		transport.Get("/sw.js", transport.Raw("worker", "Get what runs beside the page, and without it.", s.File).Public()).Page("text/javascript"),
 		transport.Get("/.well-known/jwks.json", transport.Raw("pass keys", "Let through to the gateway.", g.Pass).Public().Internal()),
 	}

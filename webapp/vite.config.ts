@@ -36,6 +36,7 @@ export default defineConfig({
         globPatterns: ["**/*.{js,css,html,svg,png,woff2}"],
         cleanupOutdatedCaches: true,
         inlineWorkboxRuntime: true,
+        importScripts: ["/push.js"],
       },
     }),
     {
@@ -68,5 +69,5 @@ export default defineConfig({
     },
   },
   server: { port: 5173, proxy: { "/v1": { target: system, ws: true } } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/test.ts"] },
+  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/test.ts"], testTimeout: 60_000 },
 });

@@ -9,7 +9,7 @@ test.describe.configure({ mode: "serial" });
 interface Visit {
   /** From the start of navigation to the first keystroke that the page took, in milliseconds. */
   took: number;
-  /** Bytes of JavaScript, as they come over the wire, that came until then, and in all that the page itself asked for. */
+  /** Bytes of JavaScript, as they come over the wire, that the field needed to be there, and with what the page asked for then. */
   until: number;
   all: number;
 }
@@ -20,12 +20,14 @@ async function visit(browser: Browser, person: Person | undefined, path: string,
   const page = await context.newPage();
   await page.addInitScript((field) => {
     addEventListener("input", () => (window.typed ??= performance.now()));
-    const look = () => {
+    const look = new MutationObserver(() => {
       const found = document.querySelector<HTMLElement>(field);
-      if (found) found.focus();
-      else requestAnimationFrame(look);
-    };
-    look();
+      if (!found) return;
+      window.shown = performance.now();
+      look.disconnect();
+      found.focus();
+    });
+    look.observe(document, { childList: true, subtree: true });
   }, field);
   await page.goto(new URL(path, process.env.TRELLIS_E2E_URL).href, { waitUntil: "commit" });
   await page.locator(`${field}:focus`).waitFor();
@@ -37,8 +39,8 @@ async function visit(browser: Browser, person: Person | undefined, path: string,
       new URL(r.name).pathname.endsWith(".js"),
     );
     const sum = (list: PerformanceResourceTiming[]) => list.reduce((n, r) => n + r.encodedBodySize, 0);
-    const took = window.typed ?? 0;
-    return { took, until: sum(scripts.filter((r) => r.responseEnd <= took)), all: sum(scripts) };
+    const shown = window.shown ?? 0;
+    return { took: window.typed ?? 0, until: sum(scripts.filter((r) => r.startTime < shown)), all: sum(scripts) };
   });
   await context.close();
   return visit;
@@ -46,6 +48,8 @@ async function visit(browser: Browser, person: Person | undefined, path: string,
 
 declare global {
   interface Window {
+    /** When the field was there. */
+    shown?: number;
     /** When the page first took a keystroke. */
     typed?: number;
   }
@@ -57,7 +61,7 @@ for (const { name, path, field, signedIn, most } of [
   { name: "the list of notes", path: "/notes", field: "input[type=search]", signedIn: true, most: 150_000 },
   { name: "a note", path: "/notes/ID", field: "article [aria-label='Text of the note']", signedIn: true, most: 300_000 },
 ]) {
-  test(`JavaScript before the first keystroke: ${name}`, async ({ browser }) => {
+  test(`JavaScript until one can type: ${name}`, async ({ browser }) => {
     const ann = signedIn ? await signUp() : undefined;
     const made = await ann?.call<{ id: string }>("POST", "/v1/notes", { title: "Seeds", body: "peas, beans" });
     const visits: Visit[] = [];
@@ -65,7 +69,7 @@ for (const { name, path, field, signedIn, most } of [
     const middle = (of: (v: Visit) => number) => visits.map(of).sort((a, b) => a - b)[2] ?? 0;
     const times = visits.map((v) => Math.round(v.took)).join(", ");
     console.log(
-      `${name}: ${kb(middle((v) => v.until))} of JavaScript before the first keystroke, ${kb(middle((v) => v.all))} with what follows;` +
+      `${name}: ${kb(middle((v) => v.until))} of JavaScript to be typed in, ${kb(middle((v) => v.all))} with what follows;` +
         ` first keystroke after ${Math.round(middle((v) => v.took))} ms (${times}; budget 500)`,
     );
     for (const { until } of visits) expect(until).toBeLessThan(most);
@@ -76,7 +80,10 @@ const kb = (bytes: number) => (bytes / 1000).toFixed(1) + " KB";
 
 test("a list of 5,000 notes has few rows in the page, and scrolls", async ({ enter }) => {
   const ann = await signUp();
+  await ann.call("POST", "/v1/notes", { title: "The first", body: "" });
   const page = await enter(ann);
+  await expect(row(page, "The first")).toBeVisible();
+  await expect(page.getByRole("button", { name: "All saved" })).toBeVisible();
   const many = 5_000;
   // On the device, as if they had come from the server: making them there would take minutes.
   await page.evaluate(async (many) => {
@@ -87,15 +94,16 @@ test("a list of 5,000 notes has few rows in the page, and scrolls", async ({ ent
       asked.onerror = () => reject(asked.error);
     });
     const tx = db.transaction("notes", "readwrite");
+    const first = await new Promise<{ base: object }>((resolve) => {
+      const asked = tx.objectStore("notes").getAll();
+      asked.onsuccess = () => resolve(asked.result[0]);
+    });
     for (let i = 0; i < many; i++) {
       const id = `01900000-0000-7000-8000-${String(i).padStart(12, "0")}`;
       const at = new Date(Date.UTC(2025, 0, 1) + i * 60_000).toISOString();
       const body = "Some words of a note, **as people write them**, to have a line or two in the list. ".repeat(4);
-      const base = { id, title: `Note ${i}`, body, tags: ["garden", "home"], pinned: false, status: "active", reminder_at: null };
-      const note = { ...base, role: "owner", version: 1, created_at: at, updated_at: at };
-      tx.objectStore("notes").put({
-        id, rev: 1, round: 1, base: note, draft: null, changedAt: Date.parse(at), sent: null, erased: false, conflict: null, refusal: null,
-      });
+      const note = { ...first.base, id, title: `Note ${i}`, body, tags: ["garden", "home"], created_at: at, updated_at: at };
+      tx.objectStore("notes").put({ ...first, id, base: note });
     }
     await new Promise((resolve) => (tx.oncomplete = resolve));
     db.close();
@@ -115,6 +123,7 @@ test("a list of 5,000 notes has few rows in the page, and scrolls", async ({ ent
   for (let i = 0; i < 60; i++) await page.mouse.wheel(0, 1200);
   await expect(row(page, `Note ${many - 1}`)).toHaveCount(0);
   const gaps = await page.evaluate(() => window.frames_.slice(1).map((at, i) => at - (window.frames_[i] ?? at)).sort((a, b) => a - b));
+  await expect(page.locator("[data-id]").first()).toBeVisible();
   const rows = await page.locator("[data-id]").count();
   const part = (share: number) => (gaps[Math.floor(gaps.length * share)] ?? 0).toFixed(1);
   console.log(`5,000 notes: ${rows} rows in the page; ${gaps.length} frames while scrolling, median ${part(0.5)} ms, 95 % within ${part(0.95)} ms, longest ${part(0.999)} ms`);

@@ -166,7 +166,11 @@ function useSections(query: string): Section[] {
     commands.filter((c) => c.id !== "app.palette"),
     query,
   );
-  const section = (r: Ranked): Section => ({ id: r.group, choices: r.commands });
+  // A command may be registered with more than the palette shows.
+  const section = (r: Ranked): Section => ({
+    id: r.group,
+    choices: r.commands.map(({ id, label, keys, run }) => ({ id, label, keys, run })),
+  });
   if (!query) {
     const [here, ...rest] = ranked.map(section);
     return [...(here ? [here] : []), listed, ...rest].filter(({ choices }) => choices.length > 0);

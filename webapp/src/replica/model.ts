@@ -108,8 +108,8 @@ export class Model {
     if (refusal || content.status === "trashed") return refusal ?? problem(422, "invalid");
     const made = this.notes.get(id);
     if (made) {
-      const again = made.version === 1 && made.owner === owner && JSON.stringify(made.content) === JSON.stringify(content);
-      return again ? { status: 201, body: this.#read(owner, made) } : problem(409, "id_taken");
+      const alike = JSON.stringify(made.content) === JSON.stringify(content);
+      return alike && made.version === 1 && made.owner === owner ? { status: 201, body: this.#read(owner, made) } : problem(409, "id_taken");
     }
     const at = new Date().toISOString();
     const note: Stored = { id, owner, content, version: 0, created_at: at, updated_at: at, shares: new Map() };
@@ -133,7 +133,8 @@ export class Model {
     }
   }
 
-  // A position is "812", or "812-950" while its reader goes through what was there when the feed had been pruned to 950.
+  // A position is "812", or "812-950" while its reader goes through what was
+  // there when the feed had been pruned to 950.
   #changes(reader: string, query: URLSearchParams): Answer {
     const [since = 0, began = 0] = (query.get("since") ?? "0").split("-").map(Number);
     if (Math.max(since, began) > 0 && Math.max(since, began) < this.#pruned) return problem(410, "resync");

@@ -234,7 +234,11 @@ export class Notebook implements Replica {
     for (const [id, record] of written) this.#adopt(id, record, started.get(id));
   }
 
-  #inMemory(ids: readonly string[], become: (r: NoteRecord | undefined, id: string) => Outcome, told: Happening[]): void {
+  #inMemory(
+    ids: readonly string[],
+    become: (record: NoteRecord | undefined, id: string) => Outcome,
+    told: Happening[],
+  ): void {
     for (const id of ids) {
       const was = this.record(id);
       const next = new Map<string, NoteRecord | undefined>();

@@ -118,7 +118,8 @@ class World {
     else lines.splice(at, 0, this.type());
     const body = lines.join("\n");
     this.replace(from, { ...from, body });
-    this.log(device, "edit to " + JSON.stringify(body) + (from === note ? "" : " from " + JSON.stringify(from.body)), note.id);
+    const behind = from === note ? "" : " from " + JSON.stringify(from.body);
+    this.log(device, "edit to " + JSON.stringify(body) + behind, note.id);
     tab.change(note.id, { body }, from);
   }
 

@@ -1,6 +1,6 @@
 import { uuidv7 } from "uuidv7";
 import { merge3, same, sameText } from "./merge";
-import type { Content, Happening, LocalNote, Refusal, Role, Saving, ServerNote } from "./types";
+import type { Conflict, Content, Happening, LocalNote, Refusal, Role, Saving, ServerNote } from "./types";
 
 /** What is kept of a note. */
 export interface NoteRecord {
@@ -89,7 +89,8 @@ export function known(base: ServerNote, round: number): NoteRecord {
 // The server takes no half of a surrogate pair and no U+0000: it would have another text than this device.
 function wellFormed(content: Content): Content {
   const whole = (text: string): string => text.replace(/\p{Surrogate}/gu, "\ufffd").replaceAll("\0", "");
-  return { ...contentOf(content), title: whole(content.title), body: whole(content.body), tags: content.tags.map(whole) };
+  const { title, body, tags } = content;
+  return { ...contentOf(content), title: whole(title), body: whole(body), tags: tags.map(whole) };
 }
 
 /** The note as the user changed it. */
@@ -220,7 +221,8 @@ export function rebase(seen: NoteRecord | undefined, mine: NoteRecord, theirs: N
   const to = present(mine);
   const content = merge3(from, to, present(theirs)).content;
   if (seen?.conflict && !mine.conflict && theirs.conflict) {
-    return learnAgain(edit({ ...theirs, base: mine.base, draft: null, conflict: null }, content), theirs.conflict.theirs);
+    const ended = { ...theirs, base: mine.base, draft: null, conflict: null };
+    return learnAgain(edit(ended, content), theirs.conflict.theirs);
   }
   if (same(from, to)) return mine.erased ? erasedUnder(seen, theirs) : { records: [theirs] };
   if (theirs.base && !dirty(theirs)) {
@@ -234,7 +236,8 @@ export function rebase(seen: NoteRecord | undefined, mine: NoteRecord, theirs: N
 // A note is not deleted with what came into it unseen.
 function erasedUnder(seen: NoteRecord | undefined, theirs: NoteRecord): Outcome {
   const known = seen && same(present(seen), present(theirs)) && latestOf(seen) === latestOf(theirs);
-  return known ? { records: [{ ...theirs, erased: true }] } : { records: [theirs], happening: { type: "spared", id: theirs.id } };
+  if (known) return { records: [{ ...theirs, erased: true }] };
+  return { records: [theirs], happening: { type: "spared", id: theirs.id } };
 }
 
 function latestOf({ conflict }: NoteRecord): number | undefined {
@@ -258,7 +261,6 @@ export function local(record: NoteRecord, unkept: boolean, online: boolean): Loc
   const { id, base, draft, conflict, refusal } = record;
   const content = present(record);
   const made = new Date(parseInt(id.slice(0, 8) + id.slice(9, 13), 16)).toISOString();
-  const theirs = conflict && contentOf(conflict.theirs);
   return {
     ...content,
     id,
@@ -267,12 +269,13 @@ export function local(record: NoteRecord, unkept: boolean, online: boolean): Loc
     updated_at: draft || !base ? new Date(record.changedAt).toISOString() : base.updated_at,
     version: base?.version ?? 0,
     saving: saving(record, unkept, online),
-    ...(conflict &&
-      theirs && {
-        conflict: { base: conflict.base, mine: content, theirs, merged: merge3(conflict.base, content, theirs).content },
-      }),
+    ...(conflict && { conflict: shown(conflict.base, content, contentOf(conflict.theirs)) }),
     ...(refusal && { refusal }),
   };
+}
+
+function shown(base: Content, mine: Content, theirs: Content): Conflict {
+  return { base, mine, theirs, merged: merge3(base, mine, theirs).content };
 }
 
 function saving(record: NoteRecord, unkept: boolean, online: boolean): Saving {

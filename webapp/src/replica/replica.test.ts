@@ -376,7 +376,7 @@ describe("a network that fails", () => {
     await model.as("them")(
       new Request("http://x/v1/notes", {
         method: "POST",
-        body: JSON.stringify({ id, title: "theirs", body: "", tags: [], pinned: false, status: "active", reminder_at: null }),
+        body: JSON.stringify({ id, title: "theirs", body: "", tags: [], status: "active" }),
       }),
     );
     await replica.sent();

@@ -153,7 +153,8 @@ function rangesIn(text: string, words: readonly string[], most = Infinity): Rang
     if (unspaced.test(run)) found.push(...within(run, match.index, words));
     else {
       const folded = fold(run);
-      if (words.some((word) => folded.startsWith(word))) found.push({ start: match.index, end: match.index + run.length });
+      const range = { start: match.index, end: match.index + run.length };
+      if (words.some((word) => folded.startsWith(word))) found.push(range);
     }
     if (found.length >= most) break;
   }

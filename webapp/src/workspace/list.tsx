@@ -52,6 +52,13 @@ export function ListPane({ place, name, onMenu, rows, onEnter }: Props) {
   );
   const total = arranged.pinned.length + arranged.others.length;
   const heading = useFocusOnArrival();
+  // Other rows take the place of those that may have had the focus.
+  const searching = found !== undefined;
+  const searched = useRef(searching);
+  useEffect(() => {
+    if (searching !== searched.current && document.activeElement === document.body) rows.current?.focus();
+    searched.current = searching;
+  }, [searching, rows]);
   return (
     <section
       aria-label={name}
