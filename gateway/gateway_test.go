@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/trellis-go/trellis/kit/testenv"
 )
 
 func TestRoutesWhatItDiscovers(t *testing.T) {
@@ -100,7 +102,10 @@ func TestHome(t *testing.T) {
 		t.Errorf("at first: %s, %s", res.Status, res.Header.Get("Location"))
 	}
 	f.service(t, "pages", document("GET / "+public), func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "home ", r.RequestURI) })
-	f.known(t, "/")
+	testenv.Eventually(t, "a page at /", func() bool {
+		res, _ := f.do(t, "GET", "/", nil)
+		return res.StatusCode == http.StatusOK
+	})
 	for _, tt := range []struct {
 		method, path string
 		status       int
