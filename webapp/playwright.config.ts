@@ -22,6 +22,8 @@ const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile:
 
 export default defineConfig({
   testDir: "e2e",
+  // Pictures are taken when they are asked for, and are no test.
+  testIgnore: process.env.PICTURES ? [] : "pictures.spec.ts",
   outputDir: "node_modules/.e2e",
   globalSetup: "./e2e/setup.ts",
   workers: 2,
@@ -35,7 +37,9 @@ export default defineConfig({
   use: {
     locale: "en-GB",
     timezoneId: "Europe/Warsaw",
-    trace: "retain-on-failure",
+    actionTimeout: 30_000,
+    // A trace costs each page as much again: --trace on where something is to be seen.
+    screenshot: "only-on-failure",
     launchOptions: {
       executablePath: chromium(),
       args: [

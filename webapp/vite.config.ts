@@ -3,7 +3,7 @@ import tailwind from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { VitePWA } from "vite-plugin-pwa";
 import { defineConfig } from "vitest/config";
-import { compress } from "./compress";
+import { compress } from "./compress.ts";
 
 // Where `make run` has the page and, behind it, the API.
 const system = process.env.TRELLIS_URL ?? "http://127.0.0.1:3000";
@@ -59,10 +59,14 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         codeSplitting: {
-          // What every page needs is one file, and what few need no file of its own.
+          // A request costs a first visit more than some bytes that it does not need: one file for each thing one does.
           groups: [
-            { name: "base", test: /node_modules\/(react|react-dom|scheduler|i18next|react-i18next|wouter)\// },
-            { name: "common", test: /src\/(api|i18n\/index|palette\/commands|ui\/(button|explain|field|spinner|state|toast))|lucide-react/ },
+            { name: "base", test: /node_modules\/(react|react-dom|scheduler|i18next|react-i18next|wouter|get-nonce)\// },
+            { name: "common", test: /src\/(pages|api\/|i18n\/index|ui\/(?!dialog|focus|menu|panel)|auth\/unverified|account\/preferences|palette\/commands)|lucide-react/ },
+            { name: "auth", test: /src\/auth\// },
+            { name: "radix", test: /node_modules\/(@?radix-ui|@floating-ui|react-remove-scroll)|src\/ui\// },
+            { name: "workspace", test: /src\/(workspace\/(?!over\/)|live\/|replica\/)/ },
+            { name: "pane", test: /src\/note\/(?!editor\/|preview|conflict|versions|compare|difference)/ },
           ],
         },
       },

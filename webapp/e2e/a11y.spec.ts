@@ -4,9 +4,6 @@ import { more, note, ready } from "./page";
 
 // WCAG 2.2 AA and axe's own rules, on every page: nothing serious, in either theme.
 
-// Looking at everything takes its time.
-test.describe.configure({ timeout: 300_000 });
-
 async function audit(page: Page, what: string) {
   const { violations } = await new AxeBuilder({ page }).analyze();
   const bad = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
@@ -25,7 +22,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     await context.close();
   });
 
-  test(`nobody is kept out of the notes (${colorScheme})`, { tag: "@phone" }, async ({ enter }) => {
+  test(`nobody is kept out of the notes (${colorScheme})`, { tag: "@phone" }, async ({ enter, isMobile }) => {
     const ann = await signUp();
     const page = await enter(ann, "/notes", { colorScheme });
     await expect(page.getByRole("heading", { name: "Write your first note" })).toBeVisible();
@@ -41,7 +38,8 @@ for (const colorScheme of ["light", "dark"] as const) {
     }
     await page.goto("/notes/" + id);
     await ready(page);
-    await note(page).getByRole("button", { name: /^Preview/ }).click();
+    if (isMobile) await more(page, "Preview");
+    else await note(page).getByRole("button", { name: /^Preview/ }).click();
     await expect(note(page).getByRole("heading", { name: "Garden" })).toBeVisible();
     await audit(page, "preview");
     await more(page, "Earlier versions");

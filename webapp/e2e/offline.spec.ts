@@ -1,5 +1,5 @@
 import { expect, type Page, password, signUp, test } from "./fixtures";
-import { append, back, body, row, saved, says, title, write } from "./page";
+import { append, back, body, onDisk, row, saved, says, title, write } from "./page";
 import { profile } from "./profile";
 
 /** Waits until the page can be opened without the network. */
@@ -100,25 +100,6 @@ async function logIn(page: Page) {
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Log in" }).click();
 }
-
-/** All that the page has in its databases. */
-const onDisk = (page: Page) =>
-  page.evaluate(async () => {
-    const found: unknown[] = [];
-    for (const { name = "" } of await indexedDB.databases()) {
-      const db = await new Promise<IDBDatabase>((resolve, reject) => {
-        const request = indexedDB.open(name);
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error);
-      });
-      for (const store of db.objectStoreNames) {
-        const all = db.transaction(store).objectStore(store).getAll();
-        found.push(await new Promise((resolve) => (all.onsuccess = () => resolve(all.result))));
-      }
-      db.close();
-    }
-    return JSON.stringify(found);
-  });
 
 test("a session that ended elsewhere leads to the login, and what was typed is there after it", async ({ enter }) => {
   const ann = await signUp();

@@ -65,3 +65,22 @@ export async function go(page: Page, to: string): Promise<void> {
 /** Whether something the pages do has been sent, and answered, by the server. */
 export const sent = (page: Page, method: string) =>
   page.waitForResponse((r) => r.request().method() === method && r.url().includes("/v1/notes") && r.ok());
+
+/** All that the page has in its databases. */
+export const onDisk = (page: Page): Promise<string> =>
+  page.evaluate(async () => {
+    const found: unknown[] = [];
+    for (const { name = "" } of await indexedDB.databases()) {
+      const db = await new Promise<IDBDatabase>((resolve, reject) => {
+        const request = indexedDB.open(name);
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+      for (const store of db.objectStoreNames) {
+        const all = db.transaction(store).objectStore(store).getAll();
+        found.push(await new Promise((resolve) => (all.onsuccess = () => resolve(all.result))));
+      }
+      db.close();
+    }
+    return JSON.stringify(found);
+  });

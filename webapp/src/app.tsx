@@ -1,36 +1,25 @@
-import { lazy, Suspense, useSyncExternalStore } from "react";
-import { Redirect, Route, Switch, useLocation, useSearchParams } from "wouter";
+import { type ComponentType, Suspense, useSyncExternalStore } from "react";
+import { Redirect, Route, Switch, useLocation, useSearch, useSearchParams } from "wouter";
 import { session } from "./api/session";
+import { linked, outside, Workspace } from "./pages";
+import { Boundary } from "./ui/boundary";
 import { Spinner } from "./ui/spinner";
 import { Toasts } from "./ui/toast";
-
-const Login = lazy(() => import("./auth/login"));
-const Signup = lazy(() => import("./auth/signup"));
-const Forgot = lazy(() => import("./auth/forgot"));
-const Reset = lazy(() => import("./auth/reset"));
-const Verify = lazy(() => import("./auth/verify"));
-const Receipt = lazy(() => import("./auth/receipt"));
-const Workspace = lazy(() => import("./workspace/workspace"));
 
 /** The whole page: what needs no login, and the workspace of who is logged in. */
 export function App() {
   const state = useSyncExternalStore(session.subscribe, () => session.state);
+  const [path] = useLocation();
   return (
     <>
-      <Suspense fallback={<Waiting />}>
-        <Switch>
-          <Route path="/verify">
-            <Verify />
-          </Route>
-          <Route path="/reset">
-            <Reset />
-          </Route>
-          <Route path="/receipt">
-            <Receipt />
-          </Route>
-          <Route>{state.status === "in" ? <In id={state.user.id} /> : <Out />}</Route>
-        </Switch>
-      </Suspense>
+      <Boundary of={path}>
+        <Suspense fallback={<Waiting />}>
+          <Switch>
+            {routes(linked)}
+            <Route>{state.status === "in" ? <In id={state.user.id} /> : <Out />}</Route>
+          </Switch>
+        </Suspense>
+      </Boundary>
       <Toasts />
     </>
   );
@@ -55,22 +44,24 @@ function In({ id }: { id: string }) {
 
 function Out() {
   const [path] = useLocation();
+  const query = useSearch();
+  const here = path + (query && "?" + query);
   return (
     <Switch>
-      <Route path="/login">
-        <Login />
-      </Route>
-      <Route path="/signup">
-        <Signup />
-      </Route>
-      <Route path="/forgot">
-        <Forgot />
-      </Route>
+      {routes(outside)}
       <Route>
-        <Redirect to={path === "/" ? "/login" : "/login?next=" + encodeURIComponent(path)} replace />
+        <Redirect to={here === "/" ? "/login" : "/login?next=" + encodeURIComponent(here)} replace />
       </Route>
     </Switch>
   );
+}
+
+function routes(pages: Record<string, ComponentType>) {
+  return Object.entries(pages).map(([path, Page]) => (
+    <Route key={path} path={path}>
+      <Page />
+    </Route>
+  ));
 }
 
 /** Where a login leads: a path of this page and nothing else, whatever the link said. */

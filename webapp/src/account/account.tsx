@@ -4,7 +4,7 @@ import { type ComponentType, type ReactNode, useEffect, useRef, useState } from 
 import { useTranslation } from "react-i18next";
 import { Link, Redirect, Route, Switch, useRoute } from "wouter";
 import { Problem } from "@/api/problem";
-import { useTitle } from "@/workspace/page";
+import { useTitle } from "@/ui/page";
 import { Leaving } from "./leaving";
 import { Data } from "./pages/data";
 import { NotificationsPage } from "./pages/notifications";

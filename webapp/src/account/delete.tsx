@@ -9,8 +9,8 @@ import { Send, Trouble } from "@/auth/trouble";
 import { Button, IconButton } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { TextField } from "@/ui/field";
+import { full } from "@/ui/time";
 import { toast } from "@/ui/toast";
-import { full } from "@/workspace/time";
 import { jobs } from "./queries";
 
 /** Asks whether the account is really to go, and has it go. */

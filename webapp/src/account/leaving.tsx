@@ -3,8 +3,8 @@ import { useTranslation } from "react-i18next";
 import { api, data } from "@/api/client";
 import { Button } from "@/ui/button";
 import { explain } from "@/ui/explain";
+import { full } from "@/ui/time";
 import { toast } from "@/ui/toast";
-import { full } from "@/workspace/time";
 import { isRunning, jobs } from "./queries";
 
 /** Says that the account is going to be deleted, while it is, and lets that be taken back. */

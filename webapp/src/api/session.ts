@@ -36,8 +36,8 @@ class Session {
   readonly #channel = new BroadcastChannel("trellis.session");
 
   constructor() {
-    const known = localStorage.getItem(storageKey);
-    if (known) this.#state = { status: "in", user: JSON.parse(known) as User };
+    const user = stored();
+    if (user) this.#state = { status: "in", user };
     this.#channel.onmessage = ({ data }: MessageEvent<News>) => {
       if (data.type === "token") this.#enter(data.token);
       else if (data.type === "out") this.#leave(data.ended);
@@ -160,6 +160,16 @@ class Session {
   #set(state: State): void {
     this.#state = state;
     for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Who was logged in when the page was last open. */
+function stored(): User | undefined {
+  try {
+    const user = JSON.parse(localStorage.getItem(storageKey) ?? "null") as User | null;
+    return typeof user?.id === "string" ? user : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import { type ReactNode, useId } from "react";
 import { useTranslation } from "react-i18next";
 import { type Language, languages, speak } from "@/i18n";
-import { useTitle } from "@/workspace/page";
+import { useTitle } from "@/ui/page";
 
 interface Props {
   title: string;

@@ -6,7 +6,7 @@ import { Problem } from "@/api/problem";
 import { Button } from "@/ui/button";
 import { explain } from "@/ui/explain";
 import { Spinner } from "@/ui/spinner";
-import { full } from "@/workspace/time";
+import { full } from "@/ui/time";
 import { Card } from "./card";
 import { useLinkToken } from "./token";
 import { Way } from "./way";

@@ -43,9 +43,14 @@ export async function start(): Promise<void> {
       defaultNS: "common",
       interpolation: { escapeValue: false },
       returnNull: false,
+      // Begins at once, so that the texts of a part can be asked for while those of all parts are on their way.
+      initAsync: false,
     });
   document.documentElement.lang = i18n.language;
 }
+
+/** Has the texts of some parts at hand. */
+export const loadTexts = (parts: Part[]): Promise<void> => i18n.loadNamespaces(parts);
 
 /** Changes the language, for this device until the account says otherwise. */
 export async function speak(language: Language): Promise<void> {

@@ -1,12 +1,13 @@
 import { Bell as Icon } from "lucide-react";
-import { lazy, Suspense, useRef, useState } from "react";
+import { Suspense, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { IconButton } from "@/ui/button";
+import { lazily } from "@/ui/lazily";
 import { Spinner } from "@/ui/spinner";
 import { useInboxState } from "./react";
 
-const Panel = lazy(() => import("@/ui/panel"));
-const Latest = lazy(() => import("./latest"));
+const Panel = lazily(() => import("@/ui/panel"));
+const Latest = lazily(() => import("./latest"));
 
 /** How many notifications are unread, and the latest of them. */
 export function Bell() {

@@ -17,7 +17,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { IconButton } from "@/ui/button";
 import { Menu, MenuItem, MenuLine } from "@/ui/menu";
-import { full, relative } from "@/workspace/time";
+import { full, relative } from "@/ui/time";
 import { useActions } from "./actions";
 import { type Category, isUnread, type Notice } from "./known";
 import { ownPath } from "./link";

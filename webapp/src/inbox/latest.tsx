@@ -5,7 +5,7 @@ import { Link } from "wouter";
 import { Button, IconButton } from "@/ui/button";
 import { explain } from "@/ui/explain";
 import { Empty, Skeleton } from "@/ui/state";
-import { useNow } from "@/workspace/time";
+import { useNow } from "@/ui/time";
 import { useActions } from "./actions";
 import { Item } from "./item";
 import { useInbox, useInboxState } from "./react";

@@ -5,7 +5,7 @@ import { Unreachable } from "@/api/problem";
 import { Button } from "@/ui/button";
 import { explain } from "@/ui/explain";
 import { Banner, Empty, Skeleton } from "@/ui/state";
-import { useNow } from "@/workspace/time";
+import { useNow } from "@/ui/time";
 import { dayName, days } from "./days";
 import { Item } from "./item";
 import type { View } from "./known";

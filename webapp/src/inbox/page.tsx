@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useSearchParams } from "wouter";
 import { useCommands } from "@/palette/commands";
 import { IconButton } from "@/ui/button";
-import { useTitle } from "@/workspace/page";
+import { useTitle } from "@/ui/page";
 import { useActions } from "./actions";
 import { categories, statuses, type View } from "./known";
 import { List } from "./list";

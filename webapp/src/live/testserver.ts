@@ -40,7 +40,8 @@ export class TestServer {
   readonly opened: string[] = [];
   /** How many WebSockets were not opened. */
   refused = 0;
-  socketsBlocked = false;
+  /** How many of the next WebSockets are refused. */
+  blocked = 0;
   sessionEnded = false;
   down = false;
   /** Answers what is not about the stream. */
@@ -141,9 +142,10 @@ export class TestServer {
   }
 
   #upgrade(url: URL, socket: TestSocket): void {
-    const ok = !this.down && !this.socketsBlocked && this.#tickets.delete(url.searchParams.get("ticket") ?? "");
+    const ok = !this.down && !this.blocked && this.#tickets.delete(url.searchParams.get("ticket") ?? "");
     if (!ok) {
       this.refused++;
+      this.blocked = Math.max(0, this.blocked - 1);
       return socket.end(1006);
     }
     const send = (m: object) => setTimeout(() => socket.hear(JSON.stringify(m)));

@@ -2,6 +2,7 @@ import type { RefObject } from "react";
 import { useTranslation } from "react-i18next";
 import { useNote, useReplica } from "@/replica/react";
 import type { LocalNote } from "@/replica/types";
+import { whenIdle } from "@/ui/idle";
 import { Missed, Waiting } from "./missed";
 import { useModule } from "./module";
 import { Plain } from "./plain";
@@ -25,7 +26,7 @@ export function Body({ id, shown, writable, writing, scroller }: Props) {
 
 const loadEditor = () => import("./editor/editor");
 // Who has the pane will have a note soon.
-void loadEditor().catch(() => undefined);
+whenIdle(() => void loadEditor().catch(() => undefined));
 const loadPreview = () => import("./preview");
 
 function Write({ note, writing, scroller }: Pick<Props, "writing" | "scroller"> & { note: LocalNote }) {

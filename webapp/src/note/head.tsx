@@ -1,7 +1,7 @@
 import type { RefObject } from "react";
 import { useTranslation } from "react-i18next";
 import { useReplica, useSnapshot } from "@/replica/react";
-import { full, useNow } from "@/workspace/time";
+import { full, useNow } from "@/ui/time";
 import type { Meta } from "./meta";
 import { ReminderChip } from "./remind";
 import { spoken } from "./reminder";

@@ -3,7 +3,7 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
-import { useNow } from "@/workspace/time";
+import { useNow } from "@/ui/time";
 import { Popover } from "./popover";
 import { fromField, presets, spoken, toField } from "./reminder";
 

@@ -4,7 +4,7 @@ import { useNote } from "@/replica/react";
 import type { LocalNote } from "@/replica/types";
 import { Dialog } from "@/ui/dialog";
 import { useActions } from "@/workspace/actions";
-import { Erase } from "@/workspace/erase";
+import { Erase } from "@/workspace/over/erase";
 import type { Sheet } from "./actions";
 import { Missed, Waiting } from "./missed";
 import { useModule } from "./module";

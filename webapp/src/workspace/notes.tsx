@@ -1,21 +1,20 @@
 import { NotebookPen } from "lucide-react";
-import { lazy, Suspense, useEffect, useRef } from "react";
+import { Suspense, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { navigate, useSearch } from "wouter/use-browser-location";
 import { useNote, useNotes } from "@/replica/react";
+import { Boundary } from "@/ui/boundary";
 import { Button } from "@/ui/button";
+import { whenIdle } from "@/ui/idle";
+import { useTitle } from "@/ui/page";
 import { Empty, Skeleton } from "@/ui/state";
 import { useActions } from "./actions";
-import { Boundary } from "./boundary";
 import { ListPane, useListName } from "./list";
 import { preload } from "./later";
-import { useTitle } from "./page";
+import { Pane } from "./parts";
 import type { Place } from "./place";
 import { gist } from "./plain";
 import type { RowsHandle } from "./rows";
-
-const loadPane = () => import("@/note/pane");
-const Pane = lazy(loadPane);
 
 /** A list, and the note of it that is open: beside it, or over it on a phone. */
 export function Notes({ place, onMenu }: { place: Place; onMenu: (() => void) | undefined }) {
@@ -79,19 +78,14 @@ function lost(): boolean {
   return !at || at === document.body || !at.checkVisibility({ visibilityProperty: true });
 }
 
-/** Has the editor at hand before the first note is opened. */
+/** Has at hand what one does next: open a note, or a menu. */
 function usePreload() {
   useEffect(() => {
     const load = () => {
+      Pane.preload().catch(() => undefined);
       preload();
-      loadPane().catch(() => undefined);
     };
-    if (!("requestIdleCallback" in window)) {
-      const timer = setTimeout(load, 1_000);
-      return () => clearTimeout(timer);
-    }
-    const handle = requestIdleCallback(load);
-    return () => cancelIdleCallback(handle);
+    return whenIdle(load);
   }, []);
 }
 

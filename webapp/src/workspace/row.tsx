@@ -4,8 +4,8 @@ import { memo, type ReactNode } from "react";
 import type { Wishes } from "@/account/preferences";
 import { highlight, type Range } from "@/replica/search";
 import type { LocalNote, Saving } from "@/replica/types";
+import { full, relative } from "@/ui/time";
 import { excerpt, gist } from "./plain";
-import { full, relative } from "./time";
 
 export type Density = Wishes["density"];
 

@@ -5,13 +5,13 @@ import { navigate } from "wouter/use-browser-location";
 import { useWishes } from "@/account/preferences";
 import { useCommands } from "@/palette/commands";
 import type { LocalNote } from "@/replica/types";
+import { useNow } from "@/ui/time";
 import { type Act, actsOn } from "./act";
 import { useActs } from "./acts";
 import { flat, type Group } from "./items";
 import type { Place } from "./place";
 import { useRowFocus } from "./roving";
 import { Row } from "./row";
-import { useNow } from "./time";
 import { useWindow } from "./window";
 
 export interface RowsHandle {

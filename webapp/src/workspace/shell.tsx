@@ -1,5 +1,5 @@
 import { Compass } from "lucide-react";
-import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Route, Switch } from "wouter";
 import { navigate } from "wouter/use-browser-location";
@@ -8,22 +8,20 @@ import type { User } from "@/api/session";
 import { Unverified } from "@/auth/unverified";
 import { useCommands } from "@/palette/commands";
 import { Keyboard } from "@/palette/keyboard";
+import { Boundary } from "@/ui/boundary";
 import { Button } from "@/ui/button";
+import { useMedia, useTitle, wide } from "@/ui/page";
 import { Spinner } from "@/ui/spinner";
 import { Empty } from "@/ui/state";
 import { useActions } from "./actions";
 import { Bar } from "./bar";
-import { Boundary } from "./boundary";
 import { useHappenings } from "./happenings";
 import { Drawer, Later } from "./later";
 import { useLogOut } from "./logout";
 import { Notes } from "./notes";
-import { useMedia, useTitle, wide } from "./page";
+import { Account, Inbox } from "./parts";
 import { usePlace } from "./place";
 import { Sidebar } from "./sidebar";
-
-const Account = lazy(() => import("@/account/account"));
-const Inbox = lazy(() => import("@/inbox/page"));
 
 /** The sidebar, on narrower screens a drawer with the same, and the page beside it. */
 export function Shell({ user }: { user: User }) {

@@ -1,5 +1,6 @@
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
+import { whenIdle } from "@/ui/idle";
 import { toast } from "@/ui/toast";
 
 const hour = 3_600_000;
@@ -11,9 +12,11 @@ export function useUpdates(): void {
     if (!import.meta.env.PROD) return;
     let timer: ReturnType<typeof setInterval> | undefined;
     let gone = false;
-    void import("virtual:pwa-register").then(({ registerSW }) => {
+    const start = async () => {
+      const { registerSW } = await import("virtual:pwa-register");
       if (gone) return;
       const update = registerSW({
+        immediate: true,
         onNeedRefresh: () =>
           toast({
             text: t("update.ready"),
@@ -21,12 +24,15 @@ export function useUpdates(): void {
             key: "update",
           }),
         onRegisteredSW: (_, registration) => {
-          if (registration) timer = setInterval(() => void registration.update().catch(() => undefined), hour);
+          if (registration && !gone) timer = setInterval(() => void registration.update().catch(() => undefined), hour);
         },
       });
-    });
+    };
+    // It fetches the whole page once more, to keep it.
+    const stop = whenIdle(() => void start().catch(() => undefined));
     return () => {
       gone = true;
+      stop();
       clearInterval(timer);
     };
   }, [t]);

@@ -7,10 +7,12 @@ import type { Live } from "@/live/types";
 import { openReplica } from "@/replica/open";
 import { ReplicaProvider } from "@/replica/react";
 import type { Replica } from "@/replica/types";
-import { Boundary } from "./boundary";
+import { Boundary } from "@/ui/boundary";
 import { Later } from "./later";
 import { Shell } from "./shell";
 import { useUpdates } from "./update";
+
+export { prepare } from "./parts";
 
 /** All that who is logged in sees. */
 export default function Workspace() {

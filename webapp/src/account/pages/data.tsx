@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useEntries } from "@/live/react";
 import { Button } from "@/ui/button";
-import { full } from "@/workspace/time";
+import { full } from "@/ui/time";
 import { Delete } from "../delete";
 import { Exports } from "../exports";
 import { Load } from "../load";

@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { LocalNote } from "@/replica/types";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { nameOf } from "./actions";
+import { nameOf } from "../actions";
 
 /** Asks whether notes are to be deleted for good. */
 export function Erase({ notes, onClose, onErase }: { notes: readonly LocalNote[]; onClose: () => void; onErase: () => void }) {

@@ -3,8 +3,8 @@ import { useTranslation } from "react-i18next";
 import { navigate } from "wouter/use-browser-location";
 import { current } from "@/palette/commands";
 import { MenuAt, MenuItem, MenuLine } from "@/ui/menu";
-import type { Scope } from "./logout";
-import type { MenuProps } from "./opener";
+import type { Scope } from "../logout";
+import type { MenuProps } from "../opener";
 
 interface Props extends MenuProps {
   onGo: () => void;

@@ -3,8 +3,8 @@ import { setWish, useWishes } from "@/account/preferences";
 import { explain } from "@/ui/explain";
 import { MenuAt, MenuChoices } from "@/ui/menu";
 import { toast } from "@/ui/toast";
-import type { Sort } from "./lists";
-import type { MenuProps } from "./opener";
+import type { Sort } from "../lists";
+import type { MenuProps } from "../opener";
 
 const sorts = ["-updated_at", "updated_at", "-created_at", "created_at", "title", "-title"] as const;
 

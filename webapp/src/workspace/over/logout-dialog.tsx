@@ -5,8 +5,8 @@ import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { explain } from "@/ui/explain";
 import { Spinner } from "@/ui/spinner";
-import type { Step } from "./logout";
-import { gist } from "./plain";
+import type { Step } from "../logout";
+import { gist } from "../plain";
 
 /** How many of the notes that would be lost are named. */
 const named = 5;

@@ -3,8 +3,8 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { LocalNote } from "@/replica/types";
 import { MenuAt, MenuItem, MenuLine } from "@/ui/menu";
-import { type Act, actsOn } from "./act";
-import { gist } from "./plain";
+import { type Act, actsOn } from "../act";
+import { gist } from "../plain";
 
 const icons: Record<Act, ReactNode> = {
   pin: <Pin />,

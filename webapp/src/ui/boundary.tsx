@@ -1,8 +1,9 @@
-import { TriangleAlert } from "lucide-react";
+import { CloudOff, TriangleAlert } from "lucide-react";
 import { Component, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { Button } from "@/ui/button";
-import { Empty } from "@/ui/state";
+import { Button } from "./button";
+import { Absent } from "./lazily";
+import { Empty } from "./state";
 
 interface Props {
   /** What is shown; when it is another, what went wrong with the one before counts no more. */
@@ -13,47 +14,54 @@ interface Props {
 }
 
 interface State {
-  failed: boolean;
+  /** What was thrown, in a box: anything can be. */
+  failed?: { err: unknown } | undefined;
   of: string | undefined;
 }
 
 /** Keeps what goes wrong in a pane from taking the others with it. */
 export class Boundary extends Component<Props, State> {
-  override state: State = { failed: false, of: this.props.of };
+  override state: State = { of: this.props.of };
 
-  static getDerivedStateFromError(): Partial<State> {
-    return { failed: true };
+  static getDerivedStateFromError(err: unknown): Partial<State> {
+    return { failed: { err } };
   }
 
   static getDerivedStateFromProps({ of }: Props, state: State): State | null {
-    return of === state.of ? null : { failed: false, of };
+    return of === state.of ? null : { failed: undefined, of };
   }
 
   override render() {
-    if (!this.state.failed) return this.props.children;
+    const { failed } = this.state;
+    if (!failed) return this.props.children;
     if (this.props.instead !== undefined) return this.props.instead;
-    return <Failed onRetry={() => this.setState({ failed: false })} />;
+    const absent = failed.err instanceof Absent ? failed.err : undefined;
+    const retry = () => {
+      absent?.forget();
+      this.setState({ failed: undefined });
+    };
+    return <Failed how={absent ? "absent" : "broken"} onRetry={retry} />;
   }
 }
 
 /** A pane that could not be shown. */
-export function Failed({ onRetry }: { onRetry: () => void }) {
-  const { t } = useTranslation("notes");
+function Failed({ how, onRetry }: { how: "absent" | "broken"; onRetry: () => void }) {
+  const { t } = useTranslation();
   return (
     <div role="alert" className="h-full">
       <Empty
-        icon={<TriangleAlert />}
-        title={t("failed.title")}
+        icon={how === "absent" ? <CloudOff /> : <TriangleAlert />}
+        title={t(`failed.${how}.title`)}
         action={
           <div className="flex flex-wrap justify-center gap-2">
             <Button onClick={() => location.reload()}>{t("failed.reload")}</Button>
             <Button look="primary" onClick={onRetry}>
-              {t("common:retry")}
+              {t("retry")}
             </Button>
           </div>
         }
       >
-        {t("failed.text")}
+        {t(`failed.${how}.text`)}
       </Empty>
     </div>
   );

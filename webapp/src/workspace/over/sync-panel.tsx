@@ -4,9 +4,9 @@ import { Link } from "wouter";
 import { useNotes, useReplica, useSync } from "@/replica/react";
 import { Button } from "@/ui/button";
 import Panel from "@/ui/panel";
-import { pathTo } from "./lists";
-import { gist } from "./plain";
-import type { Standing } from "./standing";
+import { pathTo } from "../lists";
+import { gist } from "../plain";
+import type { Standing } from "../standing";
 
 /** How many unsaved notes are named. */
 const named = 5;
