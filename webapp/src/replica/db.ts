@@ -15,6 +15,8 @@ export interface Progress {
 export interface Edit {
   seen: NoteRecord | undefined;
   now: NoteRecord;
+  /** What the tab had when it began a write that it had not heard the end of: the note's, if it has this `rev` or a later one. */
+  begun?: { now: NoteRecord | undefined; rev: number };
 }
 
 interface Schema extends DBSchema {
@@ -173,6 +175,8 @@ async function finish<T>(tx: Writing, run: () => Promise<T>): Promise<T> {
   const done = tx.done;
   quietly(done);
   const result = await run();
+  // From here on it is kept even if the page ends.
+  tx.commit();
   await done;
   return result;
 }

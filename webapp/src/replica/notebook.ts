@@ -51,6 +51,8 @@ export class Notebook implements Replica {
   /** Whether the disk did not take the last that it was given. */
   #full = false;
   #writing: Promise<void> | undefined;
+  /** What the disk was given and has not said that it took. */
+  #begun = new Map<string, Required<Edit>["begun"]>();
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(user: string) {
@@ -142,7 +144,11 @@ export class Notebook implements Replica {
   /** Leaves what is not written yet to another tab, as this one may end any moment. */
   leave(): void {
     if (this.#unwritten.size === 0) return;
-    this.#disk.leave([...this.#unwritten].flatMap((id) => this.#entries.get(id) ?? []));
+    const edits = [...this.#unwritten].flatMap((id) => {
+      const [entry, begun] = [this.#entries.get(id), this.#begun.get(id)];
+      return entry ? [{ ...entry, ...(begun && { begun }) }] : [];
+    });
+    this.#disk.leave(edits);
     this.#tell({ type: "left" });
   }
 
@@ -209,6 +215,7 @@ export class Notebook implements Replica {
         const outcome = rebased(entry, was.get(id));
         outcome.push(become(ownOf(id, outcome), id));
         place(id, outcome, was.get(id), next, happenings);
+        this.#begun.set(id, { now: entry?.now, rev: next.get(id)?.rev ?? Infinity });
       }
       this.#tellWritten(was, next);
       return next;
@@ -220,6 +227,8 @@ export class Notebook implements Replica {
       if (this.signal.aborted) return;
       happenings.length = 0;
       this.#inMemory(ids, become, happenings);
+    } finally {
+      for (const id of ids) this.#begun.delete(id);
     }
     if (progress) {
       this.#progress = progress;
@@ -257,7 +266,9 @@ export class Notebook implements Replica {
     const happenings: Happening[] = [];
     const fold = (edit: Edit, was: NoteRecord | undefined): Records => {
       const next = new Map<string, NoteRecord | undefined>();
-      place(edit.now.id, rebased(edit, was), was, next, happenings);
+      const written = edit.begun && was && was.rev >= edit.begun.rev;
+      const seen = written ? edit.begun?.now : edit.seen;
+      place(edit.now.id, rebased({ seen, now: edit.now }, was), was, next, happenings);
       this.#tellWritten(new Map([[edit.now.id, was]]), next);
       return next;
     };

@@ -435,6 +435,20 @@ describe("tabs", () => {
     await saved(two, id);
   });
 
+  it("lose and double nothing when one is left while it writes", async () => {
+    const leading = open();
+    const left = open();
+    const id = await made(leading, { body: "" });
+    await saved(left, id);
+    for (let turns = 0, body = ""; turns < 24; turns++) {
+      left.change(id, { body: (body += "a") });
+      for (let i = 0; i < turns; i++) await new Promise(setImmediate);
+      left.change(id, { body: (body += "b") });
+      dispatchEvent(new Event("pagehide"));
+      for (const tab of [leading, left]) await until(() => expect(read(tab, id)?.body).toBe(body));
+    }
+  });
+
   it("all hear of what happened", async () => {
     const [one, two] = [open(), open()];
     const happenings = heard(two);
