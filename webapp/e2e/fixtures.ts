@@ -137,11 +137,14 @@ export const test = base.extend<Fixtures & { watched: undefined }>({
     { auto: true },
   ],
   enter: async ({ browser }, lend) => {
+    const contexts: BrowserContext[] = [];
     await lend(async (person, path = "/notes", options = {}) => {
       const context = await device(browser, person, options);
+      contexts.push(context);
       const page = await context.newPage();
       await page.goto(path);
       return page;
     });
+    for (const context of contexts) await context.close();
   },
 });

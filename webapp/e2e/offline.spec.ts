@@ -77,6 +77,7 @@ test("killing the browser loses nothing that was typed", async ({ baseURL }) => 
     await page.route("**/v1/**", (route) => route.abort());
     await page.keyboard.type(", chapter two");
     await expect.poll(() => onDisk(page)).toContain("chapter two");
+    await expect.poll(() => folder.keeps("trellis.user"), { timeout: 60_000 }).toBe(true);
     await page.context().clearCookies(); // which a browser keeps half a minute later, or never
     await kill();
 

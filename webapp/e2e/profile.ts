@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -30,6 +30,13 @@ export async function profile() {
       const [page] = browser.contexts()[0]?.pages() ?? [];
       if (!page) throw new Error("a browser without a page");
       return { page, kill };
+    },
+    /** Whether the browser has written a text of its localStorage to the folder, which it does some seconds later. */
+    async keeps(text: string): Promise<boolean> {
+      const storage = join(folder, "Default", "Local Storage", "leveldb");
+      const logs = (await readdir(storage)).filter((name) => name.endsWith(".log"));
+      const files = await Promise.all(logs.map((name) => readFile(join(storage, name), "latin1")));
+      return files.some((file) => file.includes(text));
     },
     async remove(): Promise<void> {
       for (const kill of killed) await kill();

@@ -6,7 +6,7 @@ export const Workspace = lazily(async () => {
   const module = await import("./workspace/workspace");
   await module.prepare(location.pathname);
   return module;
-}, "notes");
+}, "notes", "palette", "inbox");
 
 /** The pages of links in mails, which need no login. */
 export const linked = {

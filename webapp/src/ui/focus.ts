@@ -1,4 +1,4 @@
-let before: HTMLElement | undefined;
+let before = document.activeElement instanceof HTMLElement ? document.activeElement : undefined;
 
 const over = "[role=dialog], [role=alertdialog], [role=menu]";
 
