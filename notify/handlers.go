@@ -43,7 +43,7 @@ func Handlers(s *Service) []event.Handler {
 const (
 	homeLink     = "/"
 	sessionsLink = "/account/sessions"
-	accountLink  = "/account"
+	accountLink  = "/account/data"
 )
 
 func noteLink(note uuid.UUID) string { return "/notes/" + note.String() }

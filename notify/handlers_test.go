@@ -60,13 +60,13 @@ func TestEventsTell(t *testing.T) {
 				return about(t, notes.ReminderDue, ann, notes.Reminder{Note: note, Title: "Seeds"})
 			}, notify.Notification{Category: notify.Reminder, Title: "Reminder: Seeds", Body: "reminded", Link: "/notes/" + note.String()}},
 			"export": {"profile", func(ann, _ uuid.UUID) event.Message { return about(t, profile.ExportReady, ann, profile.Job{Job: job}) },
-				notify.Notification{Category: notify.Account, Title: "Your data is ready", Body: "download", Link: "/account"}},
+				notify.Notification{Category: notify.Account, Title: "Your data is ready", Body: "download", Link: "/account/data"}},
 			"erasure": {"profile", func(ann, _ uuid.UUID) event.Message {
 				return about(t, profile.ErasureScheduled, ann, profile.Erasure{Job: job, EraseAt: time.Date(2031, 6, 1, 0, 0, 0, 0, time.UTC)})
-			}, notify.Notification{Category: notify.Account, Title: "Your account will be erased", Body: "on 1 June 2031, 02:00 CEST", Link: "/account"}},
+			}, notify.Notification{Category: notify.Account, Title: "Your account will be erased", Body: "on 1 June 2031, 02:00 CEST", Link: "/account/data"}},
 			"erasure canceled": {"profile", func(ann, _ uuid.UUID) event.Message {
 				return about(t, profile.ErasureCanceled, ann, profile.Change{})
-			}, notify.Notification{Category: notify.Account, Title: "Your account stays", Body: "took back", Link: "/account"}},
+			}, notify.Notification{Category: notify.Account, Title: "Your account stays", Body: "took back", Link: "/account/data"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				w := newWorld(t, store)

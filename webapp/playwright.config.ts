@@ -18,12 +18,11 @@ function chromium(): string {
   throw new Error("neither chromium nor google-chrome is in PATH; on Debian: make tools");
 }
 
+const desktop = { viewport: { width: 1280, height: 800 } };
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
 export default defineConfig({
   testDir: "e2e",
-  // Pictures are taken when they are asked for, and are no test.
-  testIgnore: process.env.PICTURES ? [] : "pictures.spec.ts",
   outputDir: "node_modules/.e2e",
   globalSetup: "./e2e/setup.ts",
   workers: 2,
@@ -54,7 +53,10 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "desktop", use: { viewport: { width: 1280, height: 800 } }, grepInvert: /@phone-only/ },
+    // Pictures are taken when they are asked for, and are no test.
+    { name: "desktop", use: desktop, testIgnore: process.env.PICTURES ? [] : ["pictures.spec.ts", "budgets.spec.ts"] },
     { name: "phone", use: phone, grep: /@phone/ },
+    // Times say something where nothing else runs.
+    { name: "budgets", use: desktop, testMatch: "budgets.spec.ts", dependencies: ["desktop", "phone"] },
   ],
 });

@@ -3,8 +3,9 @@
 //
 // A word is a run of letters, digits and marks. It is folded: in lower case,
 // without accents, and with characters that are compatible made one
-// (Unicode's NFKD and full case folding). Scripts that put no spaces between
-// words are taken by pairs of characters, as Lucene's CJKAnalyzer does.
+// (Unicode's NFKD and full case folding); the Polish ł, which Unicode does not
+// take apart, is an l. Scripts that put no spaces between words are taken by
+// pairs of characters, as Lucene's CJKAnalyzer does.
 package search
 
 import (
@@ -241,8 +242,11 @@ func (f *folder) character(c rune) string {
 	if !ok {
 		folded = norm.NFKD.String(folding.String(norm.NFKD.String(string(c))))
 		folded = strings.Map(func(c rune) rune {
-			if !inWord(c) || optional(c) {
+			switch {
+			case !inWord(c) || optional(c):
 				return -1
+			case c == 'ł':
+				return 'l'
 			}
 			return c
 		}, folded)

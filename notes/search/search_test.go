@@ -18,6 +18,7 @@ func TestWords(t *testing.T) {
 		"Hello, World!":         {"hello 0-5", "world 7-12"},
 		"foo-bar_baz a1.b2":     {"foo 0-3", "bar 4-7", "baz 8-11", "a1 12-14", "b2 15-17"},
 		"https://example.org/x": {"https 0-5", "example 8-15", "org 16-19", "x 20-21"},
+		"Łąka":                  {"laka 0-4"},
 		"Café cafe\u0301 CAFÉ":  {"cafe 0-4", "cafe 5-10", "cafe 11-15"},
 		"Straße Ǆ ﬁn":           {"strasse 0-6", "dz 7-8", "fin 9-11"},
 		"Ёлка ΣΊΣΥΦΟΣ İstanbul": {"елка 0-4", "σισυφοσ 5-12", "istanbul 13-21"},

@@ -1,4 +1,4 @@
-import { expect, type Page, password, signUp, test } from "./fixtures";
+import { device, expect, type Page, password, signUp, test } from "./fixtures";
 import { body, note, ready, row, saved, title } from "./page";
 
 /** Presses Tab until something has the focus, and looks that each stop on the way shows it. */
@@ -77,6 +77,25 @@ test("all is done without a mouse, from the login to the trash", async ({ page }
 });
 
 /** Opens the palette, as a person does who sees it before they type. */
+test("what is typed right after the key for a new note is its title, though that is still on its way", async ({ browser }) => {
+  const context = await device(browser, await signUp());
+  const page = await context.newPage();
+  let release = () => {};
+  const typed = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/assets/pane-*.js", (route) => typed.then(() => route.continue()));
+  await page.goto("/notes");
+  await expect(page.getByRole("heading", { name: "Write your first note" })).toBeVisible();
+  await page.keyboard.press("c");
+  await page.keyboard.type("Quick cat");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("by ?");
+  release();
+  await expect(title(page)).toHaveValue("Quick cat");
+  await expect(body(page)).toHaveText("by ?");
+  await saved(page);
+  await context.close();
+});
+
 async function openPalette(page: Page) {
   await page.keyboard.press("ControlOrMeta+k");
   await expect(page.getByRole("dialog", { name: "Commands and notes" }).getByRole("combobox")).toBeFocused();

@@ -66,13 +66,17 @@ export function setWish(patch: w.Patch, scope: w.Scope = "account"): Promise<Out
   return flush(user);
 }
 
-/** Asks the server what holds now, when it has what waits here. */
-export async function refreshWishes(): Promise<void> {
-  const { user } = now;
-  if (!user || !i18n.isInitialized) return;
-  // Where that fails, what is known here holds; the next event asks again.
-  await flush(user).catch(() => undefined);
-  await pull(user).catch(() => undefined);
+let refreshing: Promise<void> = Promise.resolve();
+
+/** Asks the server what holds now, when it has what waits here; once at a time. */
+export function refreshWishes(): Promise<void> {
+  return (refreshing = refreshing.then(async () => {
+    const { user } = now;
+    if (!user || !i18n.isInitialized) return;
+    // Where that fails, what is known here holds; the next event asks again.
+    await flush(user).catch(() => undefined);
+    await pull(user).catch(() => undefined);
+  }));
 }
 
 /** Begins to follow what is wished for, the theme at once; it is called before anything is shown. */

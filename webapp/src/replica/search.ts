@@ -3,8 +3,7 @@ import type { LocalNote } from "./types";
 /**
  * The words of a text are as the server has them (notes/search), so that both
  * find the same: runs of letters, digits and marks, in lower case, without
- * accents, and each character of a script without spaces begins one. Here the
- * Polish ł is an l, too.
+ * accents, and each character of a script without spaces begins one.
  */
 const unspaced = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
 const runs = new RegExp(`${unspaced.source}+|(?:(?!${unspaced.source})[\\p{L}\\p{N}\\p{M}])+`, "gu");

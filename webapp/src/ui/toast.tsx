@@ -44,7 +44,7 @@ export function Toasts() {
     <div
       role="status"
       aria-live="polite"
-      className="pointer-events-none fixed inset-x-0 bottom-0 z-60 flex flex-col items-center gap-2 p-4 pb-[max(1rem,env(safe-area-inset-bottom))] sm:items-end"
+      className="pointer-events-none fixed inset-x-0 bottom-0 z-60 flex flex-col items-center gap-2 p-4 pb-[max(1rem,env(safe-area-inset-bottom))] max-lg:pb-[calc(max(1.25rem,env(safe-area-inset-bottom))+4.25rem)] sm:items-end"
     >
       {toasts.map((t) => (
         <Bread key={t.id} toast={t} />

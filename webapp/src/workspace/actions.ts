@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { navigate } from "wouter/use-browser-location";
 import { useReplica } from "@/replica/react";
 import type { LocalNote, Status } from "@/replica/types";
+import { typeAhead } from "@/ui/ahead";
 import { toast } from "@/ui/toast";
 import { type List, pathOf } from "./place";
 import { gist } from "./plain";
@@ -28,6 +29,7 @@ export function useActions() {
       create(list: List | undefined) {
         const here: List = list?.kind === "tag" ? list : { kind: "notes" };
         const id = replica.create(here.kind === "tag" ? { tags: [here.tag] } : {});
+        typeAhead();
         navigate(`${pathOf(here)}/${id}`, { state: { fresh: true } });
       },
       pin: (note: LocalNote) => replica.change(note.id, { pinned: !note.pinned }),
