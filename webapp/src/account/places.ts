@@ -1,3 +1,5 @@
+import { localeOf } from "@/i18n";
+
 /** Languages with their regions that are offered; whoever has another keeps it. */
 const common =
   "cs-CZ da-DK de-AT de-CH de-DE en-AU en-CA en-GB en-IE en-IN en-US es-ES es-MX fi-FI fr-BE fr-CA fr-FR it-IT ja-JP ko-KR nb-NO nl-NL pl-PL pt-BR pt-PT sk-SK sv-SE tr-TR uk-UA zh-CN";
@@ -33,7 +35,7 @@ export function zones(own: string): Map<string, { value: string; name: string }[
 export function timeIn(zone: string, now: number, language: string): string | undefined {
   try {
     const format = { timeZone: zone || "UTC", weekday: "long", hour: "numeric", minute: "2-digit" } as const;
-    return new Intl.DateTimeFormat(language, format).format(now);
+    return new Intl.DateTimeFormat(localeOf(language), format).format(now);
   } catch {
     return undefined;
   }

@@ -49,6 +49,10 @@ export async function start(): Promise<void> {
   document.documentElement.lang = i18n.language;
 }
 
+/** The language as it is spoken where the user is, for times and dates: British English has no 11:23 PM. */
+export const localeOf = (language: string): string =>
+  navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
+
 /** Has the texts of some parts at hand. */
 export const loadTexts = (parts: Part[]): Promise<void> => i18n.loadNamespaces(parts);
 

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import { SignedOut } from "@/api/problem";
+import { localeOf } from "@/i18n";
 import { explain } from "@/ui/explain";
 import { toast } from "@/ui/toast";
 import type { Change } from "./change";
@@ -29,7 +30,7 @@ export function useActions() {
     snooze(n: Notice, until: Date | null) {
       void change(n, { snoozed_until: until?.toISOString() ?? null });
       if (!until) return;
-      const at = new Intl.DateTimeFormat(i18n.language, { weekday: "long", hour: "numeric", minute: "numeric" }).format(
+      const at = new Intl.DateTimeFormat(localeOf(i18n.language), { weekday: "long", hour: "numeric", minute: "numeric" }).format(
         until,
       );
       undoable(t("snoozed_until", { at }), () => void change(n, { snoozed_until: null }));

@@ -1,3 +1,4 @@
+import { localeOf } from "@/i18n";
 import type { Notice } from "./known";
 
 export interface Day {
@@ -29,7 +30,7 @@ export function dayName(at: Date, now: Date, language: string): string {
   const name =
     ago < 2
       ? new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-ago, "day")
-      : new Intl.DateTimeFormat(language, {
+      : new Intl.DateTimeFormat(localeOf(language), {
           weekday: "long",
           day: "numeric",
           month: "long",

@@ -15,6 +15,7 @@ import {
 import type { ComponentType, ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
+import { localeOf } from "@/i18n";
 import { IconButton } from "@/ui/button";
 import { Menu, MenuItem, MenuLine } from "@/ui/menu";
 import { full, relative } from "@/ui/time";
@@ -146,7 +147,7 @@ function Doing({ notice }: { notice: Notice }) {
 function Snoozing({ notice }: { notice: Notice }) {
   const { t, i18n } = useTranslation("inbox");
   const actions = useActions();
-  const time = new Intl.DateTimeFormat(i18n.language, { weekday: "short", hour: "numeric", minute: "numeric" });
+  const time = new Intl.DateTimeFormat(localeOf(i18n.language), { weekday: "short", hour: "numeric", minute: "numeric" });
   return (
     <>
       <MenuLine />

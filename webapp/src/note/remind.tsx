@@ -1,6 +1,7 @@
 import { BellOff, BellRing } from "lucide-react";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { localeOf } from "@/i18n";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
 import { useNow } from "@/ui/time";
@@ -86,7 +87,7 @@ function Choices({ at, onChoose }: { at: string | null; onChoose: (at: Date | nu
 }
 
 function short(at: Date, withDay: boolean, language: string): string {
-  const format = new Intl.DateTimeFormat(language, {
+  const format = new Intl.DateTimeFormat(localeOf(language), {
     hour: "numeric",
     minute: "2-digit",
     ...(withDay && { weekday: "short" }),

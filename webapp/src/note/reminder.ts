@@ -1,3 +1,5 @@
+import { localeOf } from "@/i18n";
+
 /** When to be reminded; the texts know them by these names. */
 export type Preset = "later" | "tomorrow" | "nextWeek";
 
@@ -39,14 +41,14 @@ const midnight = (time: number) => new Date(time).setHours(0, 0, 0, 0);
 /** A time as one says it: "tomorrow, 9:00 AM", "Mon, Jan 5, 9:00 AM". */
 export function spoken(at: string | Date, now: number, language: string): string {
   const time = new Date(at);
-  const clock = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" }).format(time);
+  const clock = new Intl.DateTimeFormat(localeOf(language), { hour: "numeric", minute: "2-digit" }).format(time);
   const days = Math.round((midnight(time.getTime()) - midnight(now)) / 86_400_000);
   if (Math.abs(days) <= 1) {
     const word = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(days, "day");
     return `${word}, ${clock}`;
   }
   const sameYear = time.getFullYear() === new Date(now).getFullYear();
-  const date = new Intl.DateTimeFormat(language, {
+  const date = new Intl.DateTimeFormat(localeOf(language), {
     weekday: "short",
     day: "numeric",
     month: "short",

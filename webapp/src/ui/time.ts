@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import { localeOf } from "@/i18n";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -8,11 +9,12 @@ const day = 24 * hour;
 const formats = new Map<string, ReturnType<typeof formatsOf>>();
 
 function formatsOf(language: string) {
+  const locale = localeOf(language);
   return {
-    ago: new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" }),
-    date: new Intl.DateTimeFormat(language, { day: "numeric", month: "short" }),
-    year: new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric" }),
-    full: new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "short" }),
+    ago: new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" }),
+    date: new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }),
+    year: new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" }),
+    full: new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" }),
   };
 }
 
