@@ -1,8 +1,9 @@
-import { type ComponentType, Suspense, useSyncExternalStore } from "react";
+import { type ComponentType, Suspense, useEffect, useSyncExternalStore } from "react";
 import { Redirect, Route, Switch, useLocation, useSearch, useSearchParams } from "wouter";
 import { session } from "./api/session";
 import { linked, outside, Workspace } from "./pages";
 import { Boundary } from "./ui/boundary";
+import { whenIdle } from "./ui/idle";
 import { Spinner } from "./ui/spinner";
 import { Toasts } from "./ui/toast";
 
@@ -46,6 +47,8 @@ function Out() {
   const [path] = useLocation();
   const query = useSearch();
   const here = path + (query && "?" + query);
+  // Who logs in goes there next.
+  useEffect(() => whenIdle(() => void Workspace.preload().catch(() => undefined)), []);
   return (
     <Switch>
       {routes(outside)}

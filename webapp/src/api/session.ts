@@ -27,6 +27,8 @@ type News = { type: "token"; token: Token } | { type: "user"; user: User } | { t
 
 const storageKey = "trellis.user";
 const lock = "trellis.refresh";
+/** How long another tab's news may be on its way, in milliseconds. */
+const patience = 500;
 
 class Session {
   #state: State = { status: "out" };
@@ -61,7 +63,7 @@ class Session {
    */
   async token(): Promise<string> {
     if (this.#state.status === "out") throw new SignedOut();
-    if (this.#token && Date.now() < this.#token.renewAt) return this.#token.value;
+    if (this.#known) return this.#known;
     return (this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined;
     }));
@@ -106,19 +108,44 @@ class Session {
     this.#channel.postMessage({ type: "user", user } satisfies News);
   }
 
-  // One tab at a time refreshes; who waited finds the token of the one before.
+  /** The token, while it is good. */
+  get #known(): string | undefined {
+    return this.#token && Date.now() < this.#token.renewAt ? this.#token.value : undefined;
+  }
+
+  // One tab at a time refreshes; who waited for another has the token of that one.
   async #refresh(): Promise<string> {
-    return navigator.locks.request(lock, async () => {
-      if (this.#token && Date.now() < this.#token.renewAt) return this.#token.value;
-      if (this.#state.status === "out") throw new SignedOut();
-      const { user } = this.#state;
-      try {
-        return this.#open(await this.#post("/v1/auth/refresh", { session: "cookie" }));
-      } catch (err) {
-        if (!(err instanceof Problem) || err.status !== 401) throw err;
-        this.out(user);
-        throw new SignedOut();
-      }
+    const alone = await navigator.locks.request(lock, { ifAvailable: true }, async (held) => held && (this.#known ?? this.#renew()));
+    return (
+      alone ??
+      navigator.locks.request(lock, async () => {
+        // The end of the other's turn may be known before what it told.
+        if (!this.#known) await this.#news();
+        return this.#known ?? this.#renew();
+      })
+    );
+  }
+
+  async #renew(): Promise<string> {
+    if (this.#state.status === "out") throw new SignedOut();
+    const { user } = this.#state;
+    try {
+      return this.#open(await this.#post("/v1/auth/refresh", { session: "cookie" }));
+    } catch (err) {
+      if (!(err instanceof Problem) || err.status !== 401) throw err;
+      this.out(user);
+      throw new SignedOut();
+    }
+  }
+
+  /** Resolves when another tab has told something, or is not going to. */
+  async #news(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const stop = this.subscribe(resolve);
+      setTimeout(() => {
+        stop();
+        resolve();
+      }, patience);
     });
   }
 

@@ -2,7 +2,6 @@ import { useEffect, useId, useRef, useState, useSyncExternalStore } from "react"
 import { useTranslation } from "react-i18next";
 import { Link, useSearch } from "wouter";
 import { session, type User } from "@/api/session";
-import { Workspace } from "@/pages";
 import { TextField } from "@/ui/field";
 import { Card } from "./card";
 import { useForm } from "./form";
@@ -22,10 +21,7 @@ export default function Login() {
     fields: ["login", "password"],
     check: ({ login, password }) => ({ login: !login.trim() && "required", password: !password && "required" }),
     about: { invalid_credentials: "password" },
-    send: ({ login, password }) => {
-      void Workspace.preload().catch(() => undefined);
-      return session.login(login.trim(), password);
-    },
+    send: ({ login, password }) => session.login(login.trim(), password),
   });
 
   useEffect(() => {

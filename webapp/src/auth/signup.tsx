@@ -2,7 +2,6 @@ import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useSearch } from "wouter";
 import { session } from "@/api/session";
-import { Workspace } from "@/pages";
 import { TextField } from "@/ui/field";
 import { Card } from "./card";
 import { email, newPassword } from "./flaws";
@@ -26,7 +25,6 @@ export default function Signup() {
       const account = { name: values.name.trim(), email: values.email.trim(), password: values.password };
       const body = JSON.stringify(account);
       if (last.current.body !== body) last.current = { body, key: crypto.randomUUID() };
-      void Workspace.preload().catch(() => undefined);
       await session.signup(account, last.current.key);
     },
   });

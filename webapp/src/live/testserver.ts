@@ -196,23 +196,28 @@ function resumed(url: URL): Position | undefined {
   return epoch === null ? undefined : { epoch, seq: Number(url.searchParams.get("seq")) };
 }
 
+type Holding = (lock: { name: string } | null) => Promise<unknown>;
+
 /** navigator.locks, as far as it is used: one after the other. */
 class TestLocks {
   readonly #last = new Map<string, Promise<unknown>>();
 
   request(
     name: string,
-    ...rest: [() => Promise<unknown>] | [{ signal: AbortSignal }, () => Promise<unknown>]
+    ...rest: [Holding] | [{ signal?: AbortSignal; ifAvailable?: boolean }, Holding]
   ): Promise<unknown> {
     const [options, run] = rest.length === 1 ? [undefined, rest[0]] : rest;
+    if (options?.ifAvailable && this.#last.has(name)) return run(null);
     const turn = (this.#last.get(name) ?? Promise.resolve()).then(() => {
-      options?.signal.throwIfAborted();
-      return run();
+      options?.signal?.throwIfAborted();
+      return run({ name });
     });
-    this.#last.set(
-      name,
-      turn.catch(() => undefined),
-    );
+    const done = turn
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#last.get(name) === done) this.#last.delete(name);
+      });
+    this.#last.set(name, done);
     return turn;
   }
 }
