@@ -26,27 +26,39 @@ export type Lazy<P> = ComponentType<P> & {
  * replaces a fallback, however short that was needed.
  */
 export function lazily<P extends object>(load: () => Promise<{ default: ComponentType<P> }>, ...parts: Part[]): Lazy<P> {
-  let loading: Promise<void> | undefined;
-  let loaded: ComponentType<P> | undefined;
+  let loading: Promise<ComponentType<P>> | undefined;
   const forget = () => {
     loading = undefined;
   };
   const begin = () =>
-    (loading ??= Promise.all([load(), loadTexts(parts)]).then(
-      ([module]) => void (loaded = module.default),
-      (err: unknown) => {
-        throw new Absent(String(err), forget);
-      },
+    (loading ??= settled(
+      Promise.all([load(), loadTexts(parts)]).then(
+        ([module]) => module.default,
+        (err: unknown) => {
+          throw new Absent(String(err), forget);
+        },
+      ),
     ));
   const Lazy = (props: P) => {
-    if (!loaded) use(begin());
-    const Of = loaded as unknown as ComponentType<P>;
+    const Of = use(begin());
     return <Of {...props} />;
   };
-  const preload = () =>
-    begin().catch((err: unknown) => {
+  const preload = async () => {
+    try {
+      await begin();
+    } catch (err) {
       forget();
       throw err;
-    });
+    }
+  };
   return Object.assign(Lazy, { preload });
+}
+
+/** Has a promise say what became of it, so that use() takes that without waiting (React's FulfilledReactPromise). */
+function settled<T>(promise: Promise<T>): Promise<T> {
+  promise.then(
+    (value) => Object.assign(promise, { status: "fulfilled", value }),
+    () => undefined,
+  );
+  return promise;
 }
