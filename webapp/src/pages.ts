@@ -1,10 +1,11 @@
 import type { State } from "./api/session";
-import { lazily } from "./ui/lazily";
+import { type Lazy, lazily } from "./ui/lazily";
 
 /** Who is logged in has all other pages in here. */
 export const Workspace = lazily(async () => {
   const module = await import("./workspace/workspace");
-  await module.prepare(location.pathname);
+  // A pane that can't be had is missed where it belongs, not with all that is around it.
+  await module.prepare(location.pathname).catch(() => undefined);
   return module;
 }, "notes", "palette", "inbox");
 
@@ -24,7 +25,7 @@ export const outside = {
 
 /** Has what a path shows at hand. */
 export async function prepare(path: string, status: State["status"]): Promise<void> {
-  const pages = { ...(status === "out" && outside), ...linked };
-  const page = path in pages ? pages[path as keyof typeof linked] : status === "in" ? Workspace : outside["/login"];
-  await page.preload();
+  const pages: Record<string, Lazy<object>> = { ...linked, ...(status === "out" && outside) };
+  const otherwise = status === "in" ? Workspace : outside["/login"];
+  await (pages[path] ?? otherwise).preload();
 }

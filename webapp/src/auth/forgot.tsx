@@ -3,12 +3,11 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { data, open } from "@/api/client";
 import { Button } from "@/ui/button";
-import { TextField } from "@/ui/field";
 import { Card } from "./card";
+import { EmailField } from "./email";
 import { email } from "./flaws";
 import { useForm } from "./form";
 import { Send, Trouble } from "./trouble";
-import { typed } from "./typed";
 import { useFocus } from "./use-focus";
 
 export default function Forgot() {
@@ -46,18 +45,7 @@ function Ask({ onSent, back }: { onSent: (email: string) => void; back: ReactNod
     <Card title={t("forgot.title")} lead={<p>{t("forgot.lead")}</p>} beside={back}>
       <form {...form.props} className="flex flex-col gap-4">
         <Trouble form={form} />
-        <TextField
-          ref={first}
-          name="email"
-          type="email"
-          label={t("email")}
-          autoComplete="email"
-          autoCapitalize="none"
-          spellCheck={false}
-          maxLength={254}
-          defaultValue={typed.address.includes("@") ? typed.address : ""}
-          error={form.flaw("email")}
-        />
+        <EmailField ref={first} error={form.flaw("email")} />
         <Send of={form} className="w-full">{t("forgot.send")}</Send>
       </form>
     </Card>

@@ -4,11 +4,11 @@ import { Link, useSearch } from "wouter";
 import { session } from "@/api/session";
 import { TextField } from "@/ui/field";
 import { Card } from "./card";
+import { EmailField } from "./email";
 import { email, newPassword } from "./flaws";
 import { useForm } from "./form";
 import { NewPasswordField } from "./password";
 import { Send, Trouble } from "./trouble";
-import { typed } from "./typed";
 import { useFocus } from "./use-focus";
 
 export default function Signup() {
@@ -53,17 +53,7 @@ export default function Signup() {
           maxLength={100}
           error={form.flaw("name")}
         />
-        <TextField
-          name="email"
-          type="email"
-          label={t("email")}
-          autoComplete="email"
-          autoCapitalize="none"
-          spellCheck={false}
-          maxLength={254}
-          defaultValue={typed.address.includes("@") ? typed.address : ""}
-          error={form.flaw("email")}
-        />
+        <EmailField error={form.flaw("email")} />
         {form.flaws.email?.code === "email_taken" && (
           <Link href={login} className="-mt-2 self-start py-1 font-medium text-accent underline">
             {t("signup.taken")}
